@@ -26,17 +26,11 @@ class Fault:
     count: int = 1  # how many rows have the same fault; `row` is the first
 
     def __str__(self) -> str:
-        where = ", ".join(
-            part
-            for part in (
-                f"row {self.row}" if self.row is not None else "",
-                f"field {self.field}" if self.field is not None else "",
-            )
-            if part
-        )
-        value = f": value '{_shown(self.value)}'" if self.value is not None else ""
+        where = [f"row {self.row}"] if self.row is not None else []
+        where += [f"field {self.field}"] if self.field is not None else []
+        parts = [self.path, ", ".join(where), f"value '{_shown(self.value)}'" if self.value is not None else ""]
         like_it = f" ({self.count} rows like it)" if self.count > 1 else ""
-        return f"{self.path}: {where}{value}{': ' if where or value else ''}{self.reason}{like_it}; fix: {self.fix}"
+        return ": ".join([part for part in parts if part] + [self.reason + like_it]) + f"; fix: {self.fix}"
 
 
 def _shown(value: str, most: int = 60) -> str:
