@@ -1,0 +1,207 @@
+"""From risk to hotspots: key places, each with its key times, each with its reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+from scipy import stats
+
+from hotspot.errors import ConfigError
+from hotspot.forecasting.risk import Risk
+
+Ints = npt.NDArray[np.int64]
+OBSERVED_DAYS = 364.0  # whole weeks, so that each hour of the week is seen equally often
+COLUMNS = [
+    "hotspot_id", "rank", "windows", "expected", "lower", "upper", "observed", "activity", "category_mix", "p_value",
+    "explanation",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Hotspots:
+    """Key places with their key times, best first.
+
+    `frame` has one row per hotspot in the grid's CRS: `hotspot_id, rank, windows` (list of (start, end) timestamps),
+    `expected, lower, upper` (incidents inside the windows), `observed` (incidents recorded there at these hours of the
+    week in the year before), `activity, category_mix` (share by category)`, p_value, explanation` (dict)`, geometry`.
+    `cells` lists each hotspot's cell indices, `hourly` (K, H) its expected incidents in every hour of the risk.
+    """
+
+    frame: gpd.GeoDataFrame
+    cells: tuple[Ints, ...]
+    hourly: npt.NDArray[np.float64]
+    risk: Risk
+    parameters: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def summary(self) -> str:
+        share = self.frame["expected"].sum() / max(self.risk.expected.sum(), 1e-300)
+        return f"{len(self)} hotspots hold {share:.1%} of the {self.risk.expected.sum():.1f} expected incidents"
+
+
+def select_hotspots(
+    risk: Risk,
+    *,
+    area_share: float = 0.02,
+    key_hours_share: float = 0.4,
+    max_radius_m: float = 400.0,
+    start: pd.Timestamp | None = None,
+    end: pd.Timestamp | None = None,
+) -> Hotspots:
+    """Contiguous key places and their runs of key hours, ranked by the incidents expected in them.
+
+    A cell's worth is what it expects in its own best hours: the best `key_hours_share` of the hours considered
+    (`start` to `end`, half-open; None = all). Cells are taken in that order until they fill `area_share` of the area.
+    They grow into places from the worthiest down, over shared edges and corners, while every cell centre stays
+    within `max_radius_m` of the seed's. A place's key hours are then chosen for the place as a whole.
+
+    `p_value` answers: would a district that was equally risky everywhere record so many here at these hours? Poisson
+    upper tail times the number of cells (Bonferroni), because the place was picked after looking.
+
+    No risk anywhere gives an empty frame with the same columns. Raises ConfigError for shares outside (0, 1].
+    """
+    _check_shares(area_share=area_share, key_hours_share=key_hours_share)
+    hours = np.flatnonzero(
+        ((risk.starts >= start) if start is not None else np.ones(len(risk.starts), dtype=bool))
+        & ((risk.starts < end) if end is not None else np.ones(len(risk.starts), dtype=bool))
+    )
+    parameters = {"area_share": area_share, "key_hours_share": key_hours_share, "max_radius_m": max_radius_m}
+    if not len(hours) or not risk.expected[:, hours].any():
+        empty = gpd.GeoDataFrame({name: [] for name in COLUMNS}, geometry=[], crs=risk.grid.crs)
+        return Hotspots(empty, (), np.empty((0, len(risk.starts))), risk, parameters)
+    best = max(1, round(key_hours_share * len(hours)))
+    worth = np.sort(risk.expected[:, hours], axis=1)[:, -best:].sum(axis=1)
+    places = _grow(_worthiest(worth, risk, area_share), worth, risk, max_radius_m)
+    rows = [_hotspot(place, hours, best, risk) for place in places]
+    order = sorted(range(len(rows)), key=lambda i: (-rows[i]["expected"], int(places[i][0])))
+    ranked = [rows[i] | {"hotspot_id": f"H{k:02d}", "rank": k} for k, i in enumerate(order, start=1)]
+    frame = gpd.GeoDataFrame(ranked, geometry="geometry", crs=risk.grid.crs)[[*COLUMNS, "geometry"]]
+    cells = tuple(places[i] for i in order)
+    return Hotspots(frame, cells, np.array([risk.expected[place].sum(axis=0) for place in cells]), risk, parameters)
+
+
+def _check_shares(**shares: float) -> None:
+    for name, share in shares.items():
+        if not 0 < share <= 1:
+            raise ConfigError(f"{name} is {share}; fix: give a share above 0 and up to 1")
+
+
+def _worthiest(worth: npt.NDArray[np.float64], risk: Risk, area_share: float) -> Ints:
+    """Cells by falling worth until the area is filled; the one that fills it is in. Ties go to the lower index."""
+    order = np.lexsort((np.arange(len(worth)), -worth))
+    filled = np.cumsum(risk.grid.cells["area_m2"].to_numpy()[order])
+    count = int(np.searchsorted(filled, area_share * risk.grid.area_m2)) + 1
+    chosen: Ints = order[:count]
+    return chosen[worth[chosen] > 0]
+
+
+def _grow(chosen: Ints, worth: npt.NDArray[np.float64], risk: Risk, max_radius_m: float) -> list[Ints]:
+    around, centres = risk.grid.neighbours(), risk.grid.centres_xy
+    free = set(chosen.tolist())
+    places = []
+    for seed in chosen.tolist():
+        if seed not in free:
+            continue
+        free.discard(seed)
+        place = [seed]
+        edge = set(around[seed].tolist()) & free
+        while edge:
+            cell = max(edge, key=lambda c: (worth[c], -c))
+            edge.discard(cell)
+            if np.hypot(*(centres[cell] - centres[seed])) <= max_radius_m:
+                free.discard(cell)
+                place.append(cell)
+                edge |= set(around[cell].tolist()) & free
+        places.append(np.array(sorted(place), dtype=np.int64))
+    return places
+
+
+def _hotspot(place: Ints, hours: Ints, best: int, risk: Risk) -> dict[str, Any]:
+    hourly = risk.expected[np.ix_(place, hours)].sum(axis=0)
+    key = np.sort(hours[np.lexsort((np.arange(len(hours)), -hourly))[:best]])
+    expected, lower, upper = risk.interval(place, key)
+    observed, weights = _recorded(place, key, risk)
+    activity, mix = _what_for(weights)
+    return {
+        "windows": _runs(risk.starts[key]),
+        "expected": expected,
+        "lower": lower,
+        "upper": upper,
+        "observed": observed,
+        "activity": activity,
+        "category_mix": mix,
+        "p_value": _p_value(place, key, observed, risk),
+        "explanation": _explanation(place, key, expected, observed, mix, risk),
+        "geometry": shapely.union_all(risk.grid.cells.geometry.to_numpy()[place]),
+    }
+
+
+def _runs(starts: pd.DatetimeIndex) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+    """Consecutive hours joined into half-open windows."""
+    hour = pd.Timedelta(hours=1)
+    windows: list[tuple[pd.Timestamp, pd.Timestamp]] = []
+    for start in starts:
+        if windows and windows[-1][1] == start:
+            windows[-1] = (windows[-1][0], start + hour)
+        else:
+            windows.append((start, start + hour))
+    return windows
+
+
+def _recorded(place: Ints, key: Ints, risk: Risk) -> tuple[int, pd.DataFrame]:
+    """Incidents of the year before in this place at these hours of the week, and their weights by category.
+
+    Where none was recorded at these hours, the categories are those of the place at any hour.
+    """
+    history = risk.history
+    here = np.isin(history.cell, place) & (history.age_days <= OBSERVED_DAYS) & (history.weight > 0)
+    now = here & np.isin(history.hour, risk.weekly_hour[key])
+    used = now if now.any() else here
+    frame = pd.DataFrame(
+        {"category": history.category[used], "activity": history.activity[used], "weight": history.weight[used]}
+    )
+    return int(now.sum()), frame
+
+
+def _what_for(weights: pd.DataFrame) -> tuple[str, dict[str, float]]:
+    """The activity that most of the incidents call for, and the share of each category."""
+    if weights.empty:
+        return "patrol", {}
+    by_activity = weights.groupby("activity")["weight"].sum()
+    by_category = weights.groupby("category")["weight"].sum().sort_index()
+    shares = (by_category / by_category.sum()).sort_values(ascending=False, kind="stable")
+    return str(by_activity.idxmax()), {str(name): float(share) for name, share in shares.items()}
+
+
+def _p_value(place: Ints, key: Ints, observed: int, risk: Risk) -> float:
+    history = risk.history
+    everywhere = np.isin(history.hour, risk.weekly_hour[key]) & (history.age_days <= OBSERVED_DAYS) & (history.weight > 0)
+    area_share = risk.grid.cells["area_m2"].to_numpy()[place].sum() / risk.grid.area_m2
+    tail = stats.poisson.sf(observed - 1, everywhere.sum() * area_share)
+    return float(min(1.0, tail * len(risk.grid)))
+
+
+def _explanation(
+    place: Ints, key: Ints, expected: float, observed: int, mix: dict[str, float], risk: Risk
+) -> dict[str, Any]:
+    """The sum behind the number: (own + borrowed incidents a week) x the windows' share of a week = expected."""
+    own = float(risk.estimate.own_per_week[place].sum())
+    borrowed = float(risk.estimate.borrowed_per_week[place].sum())
+    return {
+        "own_per_week": own,
+        "borrowed_per_week": borrowed,
+        "windows_share_of_week": expected / (own + borrowed),
+        "observed": observed,
+        "observed_days": min(OBSERVED_DAYS, risk.history.days),
+        "main_category": next(iter(mix), ""),
+        "model": risk.model,
+        "as_of": risk.as_of.isoformat(),
+    }

@@ -1,0 +1,156 @@
+"""Hotspots, points, teams and streets become one checked routing problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from hotspot.errors import ConfigError
+from hotspot.hotspots import Hotspots
+from hotspot.times import parse_instant
+from planning.demand import make_demands
+from planning.force import DEFAULT_ROLES, may_serve, require_shifts_fit, shift_interval, team_blocked, touches_night
+from planning.network import Network, Snaps, Streets, routable, snap, travel
+from planning.problem import Problem, World
+
+
+def build_problem(
+    spots: Hotspots,
+    points: gpd.GeoDataFrame,
+    teams: pd.DataFrame,
+    streets: Streets,
+    *,
+    date: str,
+    roles: Mapping[str, Sequence[str]] = DEFAULT_ROLES,
+    dwell_min: tuple[float, float] = (10.0, 16.0),
+    max_leg_min: float = 20.0,
+    revisit_gap_min: float = 30.0,
+    max_visits: int = 3,
+    max_snap_m: float = 300.0,
+    min_members: int = 2,
+    night_min_members: int = 2,
+    night_hours: tuple[str, str] = ("22:00", "06:00"),
+) -> Problem:
+    """The routing problem of the shifts that begin on `date`.
+
+    Places are the patrol points, then one stop per hotspot. Travel times are whole seconds, rounded up: a team that
+    arrives in time only by rounding is late. A place farther than `max_snap_m` from every street of a mode can't be
+    reached in that mode.
+
+    Raises ConfigError when no shift is as long as one dwell.
+    """
+    require_shifts_fit(teams, dwell_min=dwell_min)
+    zone = str(spots.risk.starts.tz)
+    origin = parse_instant(date, zone)
+    shift_s = _shifts(teams, date, zone, origin)
+    first, last = _span(shift_s, origin)
+    demands = make_demands(
+        spots, start=first, end=last, dwell_min=dwell_min, revisit_gap_min=revisit_gap_min, max_visits=max_visits
+    )
+    places = _places(points, demands, str(spots.risk.grid.crs))
+    modes = tuple(dict.fromkeys(teams["mode"])) or ("walk",)
+    networks = {mode: routable(streets.to_crs(spots.risk.grid.crs), mode) for mode in modes}
+    snaps = {mode: snap(network, places, max_snap_m=max_snap_m) for mode, network in networks.items()}
+    times, lengths = _matrices(networks, snaps)
+    point_index = {point: i for i, point in enumerate(points["id"])}
+    start_place = np.array([point_index[point] for point in teams["point_id"]], dtype=np.int64)
+    blocked = _blocked(teams, demands, roles, date, min_members, night_min_members, night_hours)
+    world = World(
+        origin=origin,
+        demands=demands,
+        teams=teams,
+        points=points,
+        hotspots=spots,
+        streets=streets,
+        networks=networks,
+        place_snaps=snaps,
+        modes=modes,
+        blocked=blocked,
+        team_blocked=team_blocked(teams, date=date, min_members=min_members),
+    )
+    return Problem.from_arrays(
+        travel_s=times,
+        travel_m=lengths,
+        team_mode=np.array([modes.index(mode) for mode in teams["mode"]], dtype=np.int64),
+        team_start=start_place,
+        team_end=start_place,
+        shift_s=shift_s,
+        demand_place=len(points) + _stop_index(demands),
+        window_s=np.column_stack([_seconds(demands["window_start"], origin), _seconds(demands["window_end"], origin)]),
+        dwell_s=demands["dwell_s"].to_numpy(dtype=float),
+        value=demands["value"].to_numpy(dtype=float),
+        eligible=blocked == "",
+        max_leg_s=max_leg_min * 60.0,
+        world=world,
+    )
+
+
+def _shifts(teams: pd.DataFrame, date: str, zone: str, origin: pd.Timestamp) -> npt.NDArray[np.float64]:
+    ends = [shift_interval(team, date, zone) for _, team in teams.iterrows()]
+    seconds = [[(start - origin).total_seconds(), (end - origin).total_seconds()] for start, end in ends]
+    return np.array(seconds, dtype=float).reshape(len(teams), 2)
+
+
+def _span(shift_s: npt.NDArray[np.float64], origin: pd.Timestamp) -> tuple[pd.Timestamp, pd.Timestamp]:
+    if not len(shift_s):
+        return origin, origin + pd.DateOffset(days=1)
+    return origin + pd.Timedelta(seconds=shift_s[:, 0].min()), origin + pd.Timedelta(seconds=shift_s[:, 1].max())
+
+
+def _stop_index(demands: gpd.GeoDataFrame) -> npt.NDArray[np.int64]:
+    """Visits to one hotspot share its stop: 0, 0, 1, 1, 1, 2 ..."""
+    return pd.factorize(demands["hotspot_id"])[0].astype(np.int64)
+
+
+def _places(points: gpd.GeoDataFrame, demands: gpd.GeoDataFrame, crs: str) -> npt.NDArray[np.float64]:
+    at_points = points.geometry.to_crs(crs)
+    stops = demands.drop_duplicates("hotspot_id").geometry
+    both = [np.column_stack([part.x, part.y]) for part in (at_points, stops)]
+    return np.concatenate(both).astype(float)
+
+
+def _matrices(
+    networks: Mapping[str, Network], snaps: Mapping[str, Snaps]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    found = [travel(network, snaps[mode], snaps[mode]) for mode, network in networks.items()]
+    times = np.stack([np.ceil(np.round(way.travel_s, 6)) for way in found])
+    lengths = np.stack([way.travel_m for way in found])
+    for matrix in (times, lengths):
+        matrix[:, np.arange(matrix.shape[1]), np.arange(matrix.shape[1])] = 0.0
+    return times, lengths
+
+
+def _seconds(times: pd.Series, origin: pd.Timestamp) -> npt.NDArray[np.float64]:
+    return (times - origin).dt.total_seconds().to_numpy(dtype=float)
+
+
+def _blocked(
+    teams: pd.DataFrame,
+    demands: gpd.GeoDataFrame,
+    roles: Mapping[str, Sequence[str]],
+    date: str,
+    min_members: int,
+    night_min_members: int,
+    night_hours: tuple[str, str],
+) -> npt.NDArray[np.str_]:
+    """(V, D) reason codes; the night is judged over the whole time a visit may last."""
+    until = demands["window_end"] + pd.to_timedelta(demands["dwell_s"], unit="s")
+    night = touches_night(
+        pd.DatetimeIndex(demands["window_start"]), pd.DatetimeIndex(until), night_hours=night_hours
+    )  # fmt: skip
+    unknown = sorted(set(demands["activity"]) - set(roles))
+    if unknown:
+        raise ConfigError(f"activities without roles: {', '.join(unknown)}; fix: add them to [roles]")
+    return may_serve(
+        teams,
+        list(demands["activity"]),
+        roles=roles,
+        date=date,
+        at_night=night,
+        min_members=min_members,
+        night_min_members=night_min_members,
+    )

@@ -1,0 +1,229 @@
+"""The command `patrol`: words in, exit codes out. The only place that configures logging and catches everything."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import webbrowser
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from hotspot.errors import ConfigError, InputError, PlanError
+from planning import __version__
+
+COMPLETE, USAGE, REJECTED, UNPLANNED, ENVIRONMENT, INTERRUPTED = 0, 2, 3, 4, 5, 130
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+progress_console = Console(stderr=True, highlight=False, markup=False)
+
+
+class Effort(StrEnum):
+    quick = "quick"
+    normal = "normal"
+    thorough = "thorough"
+
+
+class Language(StrEnum):
+    zh = "zh"
+    en = "en"
+
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="patrol.toml of the district")]
+Out = Annotated[Path, typer.Option("--out", help="folder to make; written whole or not at all")]
+Seed = Annotated[int, typer.Option("--seed", help="same seed, same plan")]
+EffortOption = Annotated[Effort, typer.Option("--effort", help="work of risk model and solver")]
+Force = Annotated[bool, typer.Option("--force", help="replace a finished run of the same name")]
+Strict = Annotated[bool, typer.Option("--strict", help="a single bad incident row rejects the input")]
+Json = Annotated[bool, typer.Option("--json", help="the result as JSON on standard output")]
+
+
+@app.callback()
+def patrol(
+    version: Annotated[bool, typer.Option("--version", help="print the version and stop", is_eager=True)] = False,
+) -> None:
+    """Incident histories become hotspots; teams become timed patrol routes; the result is a map that opens offline."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    out: Out, effort: EffortOption = Effort.normal, seed: Seed = 0, force: Force = False, as_json: Json = False
+) -> None:
+    """The whole main job on the (synthetic) sample district that the package carries."""
+    from planning.sampledata import DEMO_DATE, sample_folder
+
+    _plan(sample_folder() / "patrol.toml", DEMO_DATE, out, None, seed, effort, force, False, as_json, command="demo")
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    language: Annotated[Language, typer.Option("--language")] = Language.zh,
+) -> None:
+    """A commented patrol.toml and templates of every input file, ready to fill in."""
+    from planning.templates import write_templates
+
+    for path in write_templates(folder, language=language.value):
+        typer.echo(path)
+
+
+@app.command()
+def check(config: ConfigPath, as_json: Json = False) -> None:
+    """Read every input and list all problems: file, row, field, value, reason, fix."""
+    from planning.config import read_config
+    from planning.inputs import read_inputs
+
+    inputs = read_inputs(read_config(config), strict=True, progress=_say)
+    counts = inputs.incidents.counts
+    if as_json:
+        typer.echo(json.dumps({"faults": [], "incidents": counts.as_dict()}))
+        return
+    typer.echo(inputs.incidents.summary())
+    for notice in inputs.incidents.notices:
+        typer.echo(notice)
+    typer.echo(f"{len(inputs.areas.frame)} communities, {len(inputs.points)} points, {len(inputs.teams)} teams: no faults")
+
+
+@app.command()
+def hotspots(
+    config: ConfigPath,
+    out: Out,
+    as_of: Annotated[str, typer.Option("--as-of", help="first instant the forecast may not see")],
+    horizon: Annotated[str, typer.Option("--horizon", help="length of the forecast, such as 7D")] = "7D",
+    effort: EffortOption = Effort.normal,
+    force: Force = False,
+    strict: Strict = False,
+    as_json: Json = False,
+) -> None:
+    """Incident history -> risk by place and hour -> hotspots, with a map."""
+    from planning.pipeline import run_hotspots
+
+    run = run_hotspots(
+        config, out=out, as_of=as_of, horizon=horizon, effort=effort.value, force=force, strict=strict, progress=_say
+    )
+    _tell(run.manifest, run.lines, as_json)
+
+
+@app.command()
+def plan(
+    config: ConfigPath,
+    out: Out,
+    date: Annotated[str, typer.Option("--date", help="local date of the shifts, YYYY-MM-DD")],
+    as_of: Annotated[str | None, typer.Option("--as-of", help="default: local start of the date")] = None,
+    seed: Seed = 0,
+    effort: EffortOption = Effort.normal,
+    force: Force = False,
+    strict: Strict = False,
+    as_json: Json = False,
+) -> None:
+    """The main job: hotspots -> demands -> routes -> map, sheets, tables."""
+    _plan(config, date, out, as_of, seed, effort, force, strict, as_json, command="plan")
+
+
+def _plan(
+    config: Path, date: str, out: Path, as_of: str | None, seed: int, effort: Effort, force: bool, strict: bool,
+    as_json: bool, *, command: str,
+) -> None:  # fmt: skip
+    from planning.pipeline import run_plan
+
+    run = run_plan(
+        config, date=date, out=out, as_of=as_of, seed=seed, effort=effort.value, force=force, strict=strict,
+        command=command, progress=_say,
+    )  # fmt: skip
+    _tell(run.manifest, run.lines, as_json)
+    if run.manifest["status"] != "complete":
+        raise typer.Exit(UNPLANNED)
+
+
+@app.command("map")
+def redraw(
+    run: Annotated[Path, typer.Argument(metavar="RUN")],
+    open_it: Annotated[bool, typer.Option("--open", help="open the map in the browser")] = False,
+) -> None:
+    """Draw the map of a finished run again."""
+    from planning.output.mapping.plan_page import redraw_map
+
+    page = redraw_map(run)
+    typer.echo(page)
+    if open_it:
+        webbrowser.open(page.resolve().as_uri())
+
+
+@app.command()
+def verify(run: Annotated[Path, typer.Argument(metavar="RUN")], as_json: Json = False) -> None:
+    """Check a finished run: every file is there and unchanged."""
+    from planning.output.runs import verify as problems_of
+
+    problems = problems_of(run)
+    if as_json:
+        typer.echo(json.dumps({"run": str(run), "problems": problems}, ensure_ascii=False))
+    else:
+        for problem in problems:
+            typer.echo(problem, err=True)
+    if problems:
+        raise typer.Exit(REJECTED)
+    if not as_json:
+        typer.echo(f"{run}: complete and unchanged")
+
+
+def _tell(manifest: dict[str, Any], lines: list[str], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(manifest, ensure_ascii=False, indent=2))
+    else:
+        typer.echo("\n".join(lines))
+
+
+def _say(stage: str) -> None:
+    """Progress, for people: nothing where standard error isn't a terminal."""
+    if progress_console.is_terminal:
+        progress_console.print(f"· {stage}")
+
+
+interrupts: list[int] = []
+
+
+def _stop(signal_number: int, frame: FrameType | None) -> None:
+    interrupts.append(signal_number)
+    raise KeyboardInterrupt
+
+
+EXIT_CODES: list[tuple[type[BaseException], int]] = [
+    (ConfigError, USAGE),
+    (InputError, REJECTED),
+    (PlanError, UNPLANNED),
+    (OSError, ENVIRONMENT),
+]
+
+
+def main() -> None:
+    """Run the command; every failure that has a name ends with its message and exit code, never a traceback."""
+    debug = "--debug" in sys.argv
+    sys.argv = [word for word in sys.argv if word != "--debug"]
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, stream=sys.stderr)
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        app()
+    except SystemExit as stop:  # the framework turns an interrupt into its own exit code 1
+        sys.exit(INTERRUPTED if interrupts else stop.code)
+    except Exception as error:  # noqa: BLE001 - the one broad catch: the command's outermost
+        if debug:
+            raise
+        known = [code for kind, code in EXIT_CODES if isinstance(error, kind)]
+        text = str(error) if known else f"internal error: {error!r}; fix: run again with --debug and report it"
+        print(text, file=sys.stderr)  # noqa: T201 - a failed command speaks here
+        sys.exit(known[0] if known else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,301 @@
+"""The district's configuration: a TOML file becomes typed, checked values; everything wrong with it is said at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyproj
+
+from hotspot.errors import ConfigError, Fault
+from planning.force import ACTIVITIES, ANY_ROLE, DEFAULT_ROLES, POINT_COLUMNS, ROLES, TEAM_COLUMNS
+from planning.toml_table import TomlTable, nearest
+
+LANGUAGES = ("zh", "en")
+DATUMS = ("wgs84", "gcj02", "bd09")
+INCIDENT_COLUMNS = ("id", "time", "time_end", "lon", "lat", "category", "source")
+DATABASES = ("postgresql://",)
+
+
+@dataclass(frozen=True)
+class DistrictConfig:
+    """Where and when: `calendar` is a country code, a file, or None (weekdays only)."""
+
+    name: str
+    timezone: str
+    crs: str
+    language: str
+    areas: Path
+    calendar: str | Path | None = None
+
+
+@dataclass(frozen=True)
+class IncidentsConfig:
+    """The incident history: files, or one database address; `columns` maps standard names to the file's names."""
+
+    paths: tuple[Path | str, ...]
+    datum: str
+    columns: Mapping[str, str]
+    max_rejected_share: float = 0.01
+
+
+@dataclass(frozen=True)
+class FileConfig:
+    """One hand-made table; `columns` maps standard names to the file's names."""
+
+    path: Path
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class HotspotsConfig:
+    """How risk becomes hotspots. `patrol_found_weight` 0: incidents that patrols found don't attract patrols."""
+
+    cell_m: float = 250.0
+    model: str = "auto"
+    area_share: float = 0.05
+    key_hours_share: float = 0.4
+    max_radius_m: float = 400.0
+    patrol_found_weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class PlanningConfig:
+    """How hotspots become visits. `revisit_gap_min` counts from start to start of two visits to one hotspot."""
+
+    dwell_min: tuple[float, float] = (10.0, 16.0)
+    max_leg_min: float = 20.0
+    revisit_gap_min: float = 30.0
+    max_visits: int = 3
+    max_snap_m: float = 300.0
+    min_members: int = 2
+    night_min_members: int = 2
+    night_hours: tuple[str, str] = ("22:00", "06:00")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A district's whole configuration; every path is already below `folder`, the folder of the file."""
+
+    folder: Path
+    district: DistrictConfig
+    incidents: IncidentsConfig
+    categories: Mapping[str, str]  # the incident's category -> activity, "" = not used for hotspots
+    streets: Path
+    points: FileConfig
+    teams: FileConfig
+    roles: Mapping[str, tuple[str, ...]]  # activity -> the roles that may do it
+    hotspots: HotspotsConfig
+    planning: PlanningConfig
+
+    def echo(self) -> dict[str, Any]:
+        """Everything in effect, defaults too, in the shape of the TOML file and ready for JSON.
+
+        Paths are relative to `folder`, so the echo doesn't depend on where the folder lies; a database
+        password is masked. `parse_config(config.echo(), folder=config.folder)` gives the same configuration.
+        """
+        district = {key: _plain(value, self.folder) for key, value in vars(self.district).items() if value is not None}
+        paths = [_plain(path, self.folder) for path in self.incidents.paths]
+        incidents = {"path": paths[0] if len(paths) == 1 else paths} | {
+            key: _plain(value, self.folder) for key, value in vars(self.incidents).items() if key != "paths"
+        }
+        rest = {key: getattr(self, key) for key in ("categories", "streets", "points", "teams", "roles")}
+        rest["streets"] = {"path": self.streets}
+        rest |= {"points": vars(self.points), "teams": vars(self.teams)}
+        rest |= {"hotspots": vars(self.hotspots), "planning": vars(self.planning)}
+        return {"district": district, "incidents": incidents} | {
+            key: _plain(value, self.folder) for key, value in rest.items()
+        }
+
+
+def read_config(path: str | Path) -> Config:
+    """Reads a `patrol.toml`. The files it names aren't opened here.
+
+    Raises:
+        ConfigError: the file can't be read, or anything in it can't be used; one line per fault.
+    """
+    try:
+        table = tomllib.loads(Path(path).read_bytes().decode("utf-8-sig").replace("\r\n", "\n"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(Fault(str(path), "not UTF-8 text", "save it with the encoding UTF-8"))) from error
+    except tomllib.TOMLDecodeError as error:
+        fix = "mend that line; texts stand in double quotes, paths use / even on Windows"
+        raise ConfigError(str(Fault(str(path), f"not valid TOML: {error}", fix))) from error
+    except OSError as error:
+        reason = f"can't be read: {error.strerror}"
+        fix = "give the path of a patrol.toml; `patrol init DIR` writes one"
+        raise ConfigError(str(Fault(str(path), reason, fix))) from error
+    return parse_config(table, folder=Path(path).parent, path=str(path))
+
+
+def parse_config(table: Mapping[str, Any], *, folder: Path, path: str = "patrol.toml") -> Config:
+    """Checks a configuration that is already a dict (a parsed file, or an echo); `path` is what messages call it.
+
+    Raises:
+        ConfigError: anything in it can't be used; one line per fault.
+    """
+    root = TomlTable(path, "", table, [])
+    config = Config(
+        folder=folder,
+        district=_district(root.table("district", required=True), folder),
+        incidents=_incidents(root.table("incidents", required=True), folder),
+        categories=_categories(root.table("categories", required=True)),
+        streets=_file(root.table("streets", required=True), folder, columns=()).path,
+        points=_file(root.table("points", required=True), folder, columns=POINT_COLUMNS),
+        teams=_file(root.table("teams", required=True), folder, columns=TEAM_COLUMNS),
+        roles=_roles(root.table("roles")),
+        hotspots=_hotspots(root.table("hotspots")),
+        planning=_planning(root.table("planning")),
+    )
+    root.finish()
+    if root.faults:
+        raise ConfigError("\n".join(str(fault) for fault in root.faults))
+    return config
+
+
+def _district(table: TomlTable, folder: Path) -> DistrictConfig:
+    name = table.text("name")
+    timezone = table.text("timezone")
+    if timezone and timezone not in (zones := zoneinfo.available_timezones()):
+        fix = nearest(timezone, sorted(zones)) if re.search("/", timezone) else 'use an IANA name as "Asia/Shanghai"'
+        table.fault("timezone", "unknown time zone", fix, timezone)
+    crs = table.text("crs")
+    if crs and (why := _unusable_crs(crs)):
+        fix = 'use a projected system in metres: UTM as "EPSG:32649", or a CGCS2000 zone as "EPSG:4546"'
+        table.fault("crs", why, fix, crs)
+    language = table.text("language", choices=LANGUAGES)
+    areas = table.file("areas", folder)
+    calendar: str | Path | None = None
+    if "calendar" in table.values and not re.fullmatch("[A-Z]{2}", calendar := table.text("calendar")):
+        calendar = table.file("calendar", folder)
+    table.asked.append("calendar")
+    table.finish()
+    return DistrictConfig(name, timezone, crs, language, areas, calendar)
+
+
+def _unusable_crs(written: str) -> str:
+    try:
+        crs = pyproj.CRS.from_user_input(written)
+    except pyproj.exceptions.CRSError:
+        return "unknown coordinate reference system"
+    if crs.is_geographic:
+        return "geographic (degrees): distances can't be measured in it"
+    if not crs.is_projected or any(axis.unit_conversion_factor != 1.0 for axis in crs.axis_info[:2]):
+        return "not projected in metres"
+    if crs.to_epsg() == 3857:
+        return "web Mercator: its metres are stretched away from the equator"
+    return ""
+
+
+def _incidents(table: TomlTable, folder: Path) -> IncidentsConfig:
+    paths = _incident_paths(table, folder)
+    datum = str(table.values.get("datum", "wgs84"))
+    datum = f"EPSG:{datum}" if datum.isdecimal() else datum
+    if datum not in DATUMS and not re.fullmatch(r"EPSG:\d+", datum):
+        table.fault("datum", "unknown datum", f'use one of: {", ".join(DATUMS)}, or an EPSG code as "EPSG:4490"', datum)
+    table.asked.append("datum")
+    columns = table.renamed(INCIDENT_COLUMNS)
+    share = table.number("max_rejected_share", IncidentsConfig.max_rejected_share, least=0, most=1)
+    table.finish()
+    return IncidentsConfig(paths, datum, columns, share)
+
+
+def _incident_paths(table: TomlTable, folder: Path) -> tuple[Path | str, ...]:
+    written = table.values.get("path")
+    if not isinstance(written, list):
+        if isinstance(written, str) and written.startswith(DATABASES):
+            table.asked.append("path")
+            return (written,)
+        return (table.file("path", folder),)
+    table.asked.append("path")
+    if not written:
+        table.fault("path", "an empty list", "name at least one file", written)
+    # one small table per entry, so that each file's faults carry its own name: incidents.path[2]
+    entries = {f"path[{n}]": value for n, value in enumerate(written)}
+    one_each = TomlTable(table.path, table.name, entries, table.faults)
+    return tuple(one_each.file(key, folder) for key in entries)
+
+
+def _categories(table: TomlTable) -> dict[str, str]:
+    for key, value in table.values.items():
+        if not isinstance(value, str) or value not in ("", *ACTIVITIES):
+            fix = nearest(str(value), ACTIVITIES) + ' ("" = not used for hotspots)'
+            table.fault(key, "unknown activity", fix, value)
+    return {key: str(value) for key, value in table.values.items()}
+
+
+def _file(table: TomlTable, folder: Path, *, columns: tuple[str, ...]) -> FileConfig:
+    path = table.file("path", folder)
+    renamed = table.renamed(columns) if columns else {}
+    table.finish()
+    return FileConfig(path, renamed)
+
+
+def _roles(table: TomlTable) -> dict[str, tuple[str, ...]]:
+    roles = {activity: DEFAULT_ROLES[activity] for activity in ACTIVITIES}
+    known = (*ROLES, ANY_ROLE)
+    for activity in [key for key in ACTIVITIES if key in table.values]:
+        written = table.values[activity]
+        if not isinstance(written, list) or not written or not all(isinstance(role, str) for role in written):
+            fix = f'write {activity} = ["mediator"], or ["{ANY_ROLE}"] when no role is needed'
+            table.fault(activity, "must be a list of roles that isn't empty", fix, written)
+            continue
+        for role in [role for role in written if role not in known]:
+            table.fault(activity, "unknown role", nearest(role, known), role)
+        roles[activity] = tuple(written)
+    table.asked.extend(ACTIVITIES)
+    table.finish()
+    return roles
+
+
+def _hotspots(table: TomlTable) -> HotspotsConfig:
+    default = HotspotsConfig()
+    found = HotspotsConfig(
+        cell_m=table.number("cell_m", default.cell_m, least=10, most=10_000),
+        model=table.text("model", default.model),
+        area_share=table.number("area_share", default.area_share, above=0, most=1),
+        key_hours_share=table.number("key_hours_share", default.key_hours_share, above=0, most=1),
+        max_radius_m=table.number("max_radius_m", default.max_radius_m, above=0),
+        patrol_found_weight=table.number("patrol_found_weight", default.patrol_found_weight, least=0, most=1),
+    )
+    table.finish()
+    return found
+
+
+def _planning(table: TomlTable) -> PlanningConfig:
+    default = PlanningConfig()
+    found = PlanningConfig(
+        dwell_min=table.pair("dwell_min", default.dwell_min),
+        max_leg_min=table.number("max_leg_min", default.max_leg_min, above=0),
+        revisit_gap_min=table.number("revisit_gap_min", default.revisit_gap_min, least=0),
+        max_visits=table.whole("max_visits", default.max_visits, least=1),
+        max_snap_m=table.number("max_snap_m", default.max_snap_m, above=0),
+        min_members=table.whole("min_members", default.min_members, least=1),
+        night_min_members=table.whole("night_min_members", default.night_min_members, least=1),
+        night_hours=table.clocks("night_hours", default.night_hours),
+    )
+    if found.max_visits > 1 and found.revisit_gap_min < found.dwell_min[0]:
+        least, gap = found.dwell_min[0], found.revisit_gap_min
+        reason = f"contradicts planning.dwell_min[0] = {least:g}: the next visit would start before the last one ends"
+        table.fault("revisit_gap_min", reason, f"at least {least:g}, or max_visits = 1", f"{gap:g}")
+    table.finish()
+    return found
+
+
+def _plain(value: Any, folder: Path) -> Any:
+    if isinstance(value, Path):
+        return Path(os.path.relpath(value, folder)).as_posix()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner, folder) for key, inner in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(inner, folder) for inner in value]
+    if isinstance(value, str) and value.startswith(DATABASES):
+        return re.sub(r"://([^:/@]*):[^@]*@", r"://\1:***@", value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+

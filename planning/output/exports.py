@@ -1,0 +1,122 @@
+"""Files for other programs: GeoPackage, GeoJSON and GeoParquet, the same bytes for the same content.
+
+Tables for spreadsheets go through `hotspot.tables.write_csv`, which keeps a text that looks like a formula a text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+
+from hotspot.errors import CrsError, Fault
+
+DECIMALS = 7  # of a degree: about 1 cm
+_FIXED_TIME = "2000-01-01T00:00:00.000Z"
+
+
+def write_gpkg(path: str | Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
+    """Writes a GeoPackage with one layer per entry, in their order; an existing file is replaced.
+
+    Lists and dicts become JSON texts. The format's own time of writing is fixed at 2000-01-01, so that equal content
+    gives equal bytes. An empty layer keeps its columns.
+
+    Raises:
+        CrsError: a layer has no coordinate reference system.
+    """
+    for name, layer in layers.items():
+        _require_crs(layer, f"{Path(path).name}, layer {name}")
+    Path(path).unlink(missing_ok=True)
+    with _gdal_clock_stopped():
+        for number, (name, layer) in enumerate(layers.items()):
+            kind = None if len(layer) else "Unknown"
+            pyogrio.write_dataframe(
+                _flat(layer), path, layer=name, driver="GPKG", append=number > 0, geometry_type=kind, promote_to_multi=False
+            )
+
+
+@contextmanager
+def _gdal_clock_stopped() -> Iterator[None]:
+    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _FIXED_TIME})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
+
+
+def _flat(layer: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The layer with every list, tuple and dict as a JSON text: the format has none of them."""
+    nested = [
+        name
+        for name in layer.columns.drop(layer.geometry.name)
+        if layer[name].map(lambda cell: isinstance(cell, list | tuple | dict | np.ndarray)).any()
+    ]
+    texts = {name: [json.dumps(_plain(cell), ensure_ascii=False) for cell in layer[name]] for name in nested}
+    return layer.assign(**texts).reset_index(drop=True)
+
+
+def write_geojson(frame: gpd.GeoDataFrame, path: str | Path) -> None:
+    """Writes RFC 7946 GeoJSON: longitude and latitude (EPSG:4326), 7 decimals, outer rings counter-clockwise.
+
+    One feature per line, properties in the order of the columns, UTF-8. NaN and NaT become null, times ISO 8601 with
+    their offset; lists and dicts stay what they are. An empty frame gives a collection without features.
+
+    Raises:
+        CrsError: the frame has no coordinate reference system.
+    """
+    _require_crs(frame, Path(path).name)
+    shapes = _rounded(frame.geometry.to_crs(4326))
+    columns = {str(name): frame[name].tolist() for name in frame.columns.drop(frame.geometry.name)}
+    features = []
+    for row, shape in enumerate(shapes):
+        properties = {name: _plain(cells[row]) for name, cells in columns.items()}
+        feature = {"type": "Feature", "properties": properties, "geometry": shape}
+        features.append(json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+    text = '{"type":"FeatureCollection","features":[\n' + ",\n".join(features) + ("\n" if features else "") + "]}\n"
+    Path(path).write_bytes(text.encode())
+
+
+def _rounded(places: gpd.GeoSeries) -> list[dict[str, Any] | None]:
+    """GeoJSON geometries; None for a missing or empty one."""
+    flat = shapely.force_2d(shapely.orient_polygons(np.asarray(places.array), exterior_cw=False))
+    # + 0.0: a rounded -0.0 would be written as another text than 0.0
+    near = shapely.transform(flat, lambda xy: np.round(xy, DECIMALS) + 0.0)
+    return [None if g is None or g.is_empty else shapely.geometry.mapping(g) for g in near]
+
+
+def write_geoparquet(frame: gpd.GeoDataFrame, path: str | Path) -> None:
+    """Writes GeoParquet 1.1 in the frame's own CRS, without its index.
+
+    Raises:
+        CrsError: the frame has no coordinate reference system.
+    """
+    _require_crs(frame, Path(path).name)
+    frame.to_parquet(path, index=False, compression="zstd", schema_version="1.1.0")
+
+
+def _require_crs(frame: gpd.GeoDataFrame, name: str) -> None:
+    if frame.crs is None:
+        raise CrsError(Fault(name, "has no coordinate reference system", "set it before writing: frame.set_crs(...)"))
+
+
+def _plain(value: Any) -> Any:
+    """The same value in JSON's types; what is missing becomes None."""
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value.isoformat() if hasattr(value, "isoformat") else value

@@ -1,0 +1,183 @@
+"""The main job, one page to read aloud: inputs -> risk -> hotspots -> demands -> routes -> a verified run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hotspot.errors import ConfigError, PlanError
+from hotspot.forecasting.risk import Risk, forecast
+from hotspot.grid import make_grid
+from hotspot.hotspots import Hotspots, select_hotspots
+from hotspot.times import parse_instant
+from planning.assembly import build_problem
+from planning.checking import check
+from planning.config import Config, read_config
+from planning.force import shift_interval
+from planning.inputs import Inputs, read_inputs
+from planning.output.products import RunFacts, write_hotspot_products, write_plan_products
+from planning.output.runs import run_folder
+from planning.plan import Plan
+from planning.problem import Problem
+from planning.solving.search import solve
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its manifest, and what a person is told at the end."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    lines: list[str]
+
+
+@dataclass
+class Stopwatch:
+    """Seconds per stage; tells each stage as it begins."""
+
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self.progress(name)
+        begun = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - begun, 3)
+
+
+def run_plan(
+    config_path: Path,
+    *,
+    date: str,
+    out: Path,
+    as_of: str | None = None,
+    seed: int = 0,
+    effort: str = "normal",
+    force: bool = False,
+    strict: bool = False,
+    command: str = "plan",
+    progress: Progress = lambda stage: None,
+) -> Run:
+    """Plan one date's shifts and write the run folder `out`, whole or not at all.
+
+    `as_of` defaults to the local start of `date`. Raises ConfigError, InputError (inputs), PlanError (the plan breaks
+    a rule, which is our fault), OutputError (`out` can't be written or exists).
+    """
+    config = read_config(config_path)
+    cutoff, day = _instants(config, as_of, date)
+    watch = Stopwatch(progress)
+    with run_folder(out, force=force) as folder:
+        with watch.stage("read"):
+            inputs = read_inputs(config, strict=strict, progress=progress)
+        with watch.stage("risk"):
+            start, end = _shift_span(inputs, day, config)
+            risk = _risk(inputs, config, cutoff, end.ceil("h") - cutoff)
+        with watch.stage("hotspots"):
+            spots = _hotspots(risk, config, start=start, end=end)
+        with watch.stage("demands"):
+            problem = _problem(spots, inputs, config, date)
+        with watch.stage("solve"):
+            plan = solve(problem, seed=seed, effort=effort)
+            _certify(plan, problem)
+        facts = RunFacts(command, config, inputs, risk, spots, cutoff, (start, end), seed, effort)
+        with watch.stage("write"):
+            status = write_plan_products(folder.path, plan, facts)
+        manifest = folder.finish(facts.manifest(status, plan=plan, timings_s=watch.seconds))
+    return Run(out, manifest, facts.report(out, status, plan))
+
+
+def run_hotspots(
+    config_path: Path,
+    *,
+    out: Path,
+    as_of: str,
+    horizon: str,
+    effort: str = "normal",
+    force: bool = False,
+    strict: bool = False,
+    progress: Progress = lambda stage: None,
+) -> Run:
+    """Forecast the risk from `as_of` for `horizon`, select hotspots and write the run folder `out`."""
+    config = read_config(config_path)
+    cutoff = parse_instant(as_of, config.district.timezone)
+    watch = Stopwatch(progress)
+    with run_folder(out, force=force) as folder:
+        with watch.stage("read"):
+            inputs = read_inputs(config, strict=strict, progress=progress)
+        with watch.stage("risk"):
+            risk = _risk(inputs, config, cutoff, horizon)
+        with watch.stage("hotspots"):
+            spots = _hotspots(risk, config)
+        window = (risk.starts[0], risk.starts[-1] + pd.Timedelta(hours=1))
+        facts = RunFacts("hotspots", config, inputs, risk, spots, cutoff, window, 0, effort)
+        with watch.stage("write"):
+            write_hotspot_products(folder.path, facts)
+        manifest = folder.finish(facts.manifest("complete", plan=None, timings_s=watch.seconds))
+    return Run(out, manifest, facts.report(out, "complete", None))
+
+
+def _instants(config: Config, as_of: str | None, date: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+    day = parse_instant(date, config.district.timezone)
+    if day != day.normalize():
+        raise ConfigError(f"--date {date}: has a time of day; fix: give the date alone, YYYY-MM-DD")
+    return (parse_instant(as_of, config.district.timezone) if as_of else day), day
+
+
+def _shift_span(inputs: Inputs, day: pd.Timestamp, config: Config) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """From the first shift's start to the last one's end; the whole day where there is no team."""
+    shifts = [shift_interval(team, day.date(), config.district.timezone) for team in inputs.teams.itertuples()]
+    if not shifts:
+        return day, day + pd.DateOffset(days=1)
+    return min(start for start, _ in shifts), max(end for _, end in shifts)
+
+
+def _risk(inputs: Inputs, config: Config, as_of: pd.Timestamp, horizon: str | pd.Timedelta) -> Risk:
+    if isinstance(horizon, pd.Timedelta) and horizon <= pd.Timedelta(0):
+        raise ConfigError(f"--as-of {as_of.isoformat()} is after the last shift; fix: give an instant before the shifts")
+    grid = make_grid(inputs.areas, cell_m=config.hotspots.cell_m, streets=inputs.streets.edges)
+    return forecast(
+        inputs.incidents,
+        grid,
+        as_of=as_of,
+        horizon=horizon,
+        model=config.hotspots.model,
+        categories=config.categories or None,
+        patrol_found_weight=config.hotspots.patrol_found_weight,
+    )
+
+
+def _hotspots(risk: Risk, config: Config, **window: pd.Timestamp) -> Hotspots:
+    return select_hotspots(
+        risk,
+        area_share=config.hotspots.area_share,
+        key_hours_share=config.hotspots.key_hours_share,
+        max_radius_m=config.hotspots.max_radius_m,
+        **window,
+    )
+
+
+def _problem(spots: Hotspots, inputs: Inputs, config: Config, date: str) -> Problem:
+    return build_problem(
+        spots,
+        inputs.points,
+        inputs.teams,
+        inputs.streets,
+        date=date,
+        roles=config.roles,
+        **vars(config.planning),
+    )
+
+
+def _certify(plan: Plan, problem: Problem) -> None:
+    violations = check(plan, problem)
+    if violations:
+        raise PlanError("the plan breaks its own rules, please report this:\n" + "\n".join(violations))

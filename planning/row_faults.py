@@ -1,0 +1,56 @@
+"""Faults of the rows of one hand-made table, gathered column by column; equal ones become one line with a count."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from hotspot.errors import Fault, InputError
+from hotspot.tables import Table
+
+
+@dataclass
+class RowFaults:
+    """The faults of the file called `path` in messages; series given to it are indexed by the file's row numbers."""
+
+    path: str
+    faults: list[Fault] = field(default_factory=list)
+
+    def note(
+        self, row: int | None, column: str | None, value: str | None, reason: str, fix: str, *, count: int = 1
+    ) -> None:
+        """One fault, as it is."""
+        self.faults.append(Fault(self.path, reason, fix, row=row, field=column, value=value, count=count))
+
+    def add(
+        self,
+        bad: pd.Series,
+        column: str,
+        values: pd.Series | None,
+        reason: str,
+        fix: str,
+        *,
+        together: bool = False,
+    ) -> None:
+        """One fault for every different value among the rows where `bad` holds, or one for all with `together`."""
+        rows = bad[bad].index
+        if not len(rows):
+            return
+        if values is None or together:
+            value = None if values is None else str(values[rows[0]])
+            self.note(int(rows[0]), column, value, reason, fix, count=len(rows))
+            return
+        for value, group in values[rows].groupby(values[rows], sort=False):
+            self.note(int(group.index[0]), column, str(value), reason, fix, count=len(group))
+
+    def one_of(self, column: str, values: pd.Series, allowed: Collection[str], *, reason: str = "unknown value") -> None:
+        """Notes every value that isn't allowed, with the list of those that are."""
+        known = ", ".join(value for value in allowed if value) or "(there are none)"
+        self.add(~values.isin(list(allowed)), column, values, reason, f"use one of: {known}")
+
+    def raise_any(self) -> None:
+        """Raises InputError with all faults in the order of the rows, if there are any."""
+        if self.faults:
+            raise InputError(sorted(self.faults, key=lambda fault: fault.row or 0))
