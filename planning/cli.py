@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from hotspot.errors import ConfigError, InputError, PlanError
-from planning import __version__
+from planning.release import __version__
 
 COMPLETE, USAGE, REJECTED, UNPLANNED, ENVIRONMENT, INTERRUPTED = 0, 2, 3, 4, 5, 130
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import tomllib
@@ -37,9 +38,9 @@ class DistrictConfig:
 
 @dataclass(frozen=True)
 class IncidentsConfig:
-    """The incident history: files, or one database address; `columns` maps standard names to the file's names."""
+    """The incident history: a file, several, or a database address; `columns`: standard name -> the file's name."""
 
-    paths: tuple[Path | str, ...]
+    path: Path | str | tuple[Path, ...]
     datum: str
     columns: Mapping[str, str]
     max_rejected_share: float = 0.01
@@ -87,7 +88,7 @@ class Config:
     district: DistrictConfig
     incidents: IncidentsConfig
     categories: Mapping[str, str]  # the incident's category -> activity, "" = not used for hotspots
-    streets: Path
+    streets: FileConfig
     points: FileConfig
     teams: FileConfig
     roles: Mapping[str, tuple[str, ...]]  # activity -> the roles that may do it
@@ -100,18 +101,9 @@ class Config:
         Paths are relative to `folder`, so the echo doesn't depend on where the folder lies; a database
         password is masked. `parse_config(config.echo(), folder=config.folder)` gives the same configuration.
         """
-        district = {key: _plain(value, self.folder) for key, value in vars(self.district).items() if value is not None}
-        paths = [_plain(path, self.folder) for path in self.incidents.paths]
-        incidents = {"path": paths[0] if len(paths) == 1 else paths} | {
-            key: _plain(value, self.folder) for key, value in vars(self.incidents).items() if key != "paths"
-        }
-        rest = {key: getattr(self, key) for key in ("categories", "streets", "points", "teams", "roles")}
-        rest["streets"] = {"path": self.streets}
-        rest |= {"points": vars(self.points), "teams": vars(self.teams)}
-        rest |= {"hotspots": vars(self.hotspots), "planning": vars(self.planning)}
-        return {"district": district, "incidents": incidents} | {
-            key: _plain(value, self.folder) for key, value in rest.items()
-        }
+        tables = {key: value for key, value in vars(self).items() if key != "folder"}
+        echoed: dict[str, Any] = _plain(tables, self.folder)
+        return echoed
 
 
 def read_config(path: str | Path) -> Config:
@@ -135,7 +127,7 @@ def read_config(path: str | Path) -> Config:
 
 
 def parse_config(table: Mapping[str, Any], *, folder: Path, path: str = "patrol.toml") -> Config:
-    """Checks a configuration that is already a dict (a parsed file, or an echo); `path` is what messages call it.
+    """Checks a configuration that is already a dict (a parsed file, or an echo); messages call it `path`.
 
     Raises:
         ConfigError: anything in it can't be used; one line per fault.
@@ -146,7 +138,7 @@ def parse_config(table: Mapping[str, Any], *, folder: Path, path: str = "patrol.
         district=_district(root.table("district", required=True), folder),
         incidents=_incidents(root.table("incidents", required=True), folder),
         categories=_categories(root.table("categories", required=True)),
-        streets=_file(root.table("streets", required=True), folder, columns=()).path,
+        streets=_file(root.table("streets", required=True), folder, columns=()),
         points=_file(root.table("points", required=True), folder, columns=POINT_COLUMNS),
         teams=_file(root.table("teams", required=True), folder, columns=TEAM_COLUMNS),
         roles=_roles(root.table("roles")),
@@ -194,7 +186,7 @@ def _unusable_crs(written: str) -> str:
 
 
 def _incidents(table: TomlTable, folder: Path) -> IncidentsConfig:
-    paths = _incident_paths(table, folder)
+    path = _incident_path(table, folder)
     datum = str(table.values.get("datum", "wgs84"))
     datum = f"EPSG:{datum}" if datum.isdecimal() else datum
     if datum not in DATUMS and not re.fullmatch(r"EPSG:\d+", datum):
@@ -203,16 +195,16 @@ def _incidents(table: TomlTable, folder: Path) -> IncidentsConfig:
     columns = table.renamed(INCIDENT_COLUMNS)
     share = table.number("max_rejected_share", IncidentsConfig.max_rejected_share, least=0, most=1)
     table.finish()
-    return IncidentsConfig(paths, datum, columns, share)
+    return IncidentsConfig(path, datum, columns, share)
 
 
-def _incident_paths(table: TomlTable, folder: Path) -> tuple[Path | str, ...]:
+def _incident_path(table: TomlTable, folder: Path) -> Path | str | tuple[Path, ...]:
     written = table.values.get("path")
     if not isinstance(written, list):
         if isinstance(written, str) and written.startswith(DATABASES):
             table.asked.append("path")
-            return (written,)
-        return (table.file("path", folder),)
+            return written
+        return table.file("path", folder)
     table.asked.append("path")
     if not written:
         table.fault("path", "an empty list", "name at least one file", written)
@@ -289,6 +281,9 @@ def _planning(table: TomlTable) -> PlanningConfig:
 
 
 def _plain(value: Any, folder: Path) -> Any:
+    """The value as TOML and JSON would have it; what isn't set is left out."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {key: _plain(inner, folder) for key, inner in vars(value).items() if inner not in (None, {})}
     if isinstance(value, Path):
         return Path(os.path.relpath(value, folder)).as_posix()
     if isinstance(value, Mapping):

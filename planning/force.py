@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date as Date
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from hotspot.errors import ConfigError, Fault, InputError
+from hotspot.areas import Areas
+from hotspot.errors import ConfigError
 from hotspot.tables import Table, read_table
 from planning.row_faults import RowFaults
 
@@ -49,7 +51,7 @@ _DAY_MIN = 24 * 60
 
 
 def read_points(
-    path: str | Path, *, crs: str, columns: Mapping[str, str] | None = None, areas: gpd.GeoDataFrame | None = None
+    path: str | Path, *, crs: str, columns: Mapping[str, str] | None = None, areas: Areas | None = None
 ) -> gpd.GeoDataFrame:
     """Reads the patrol points: `id, name, kind, lon, lat, geometry`, one row per point, geometry in `crs`.
 
@@ -70,7 +72,7 @@ def read_points(
     faults.add((lat.abs() > 90) & ~swapped, "lat", text["lat"], "no latitude is above 90", "give degrees, WGS-84")
     plain = pd.DataFrame({"id": text["id"], "name": text["name"], "kind": text["kind"], "lon": lon, "lat": lat})
     good = lon.notna() & (lat.abs() <= 90)
-    if areas is not None and len(areas) and good.any():
+    if areas is not None and len(areas.frame) and good.any():
         _check_near(faults, plain[good], areas)
     faults.raise_any()
     place = gpd.points_from_xy(lon, lat, crs="EPSG:4326").to_crs(crs)
@@ -80,8 +82,8 @@ def read_points(
 def read_teams(
     path: str | Path,
     *,
-    points: gpd.GeoDataFrame,
-    areas: gpd.GeoDataFrame | None = None,
+    points: gpd.GeoDataFrame | None,
+    areas: Areas | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Reads the teams, one row per team, typed.
@@ -90,6 +92,10 @@ def read_teams(
     `vetted` bool, `trained_until` a date (None = never trained), `shift_start` and `shift_end` minutes after the
     midnight on which the shift's day begins: a shift over midnight ends after minute 1440.
 
+    Args:
+        points: the patrol points that a team may start from; None when they couldn't be read: any is taken.
+        areas: the communities that a team may belong to; None: any is taken.
+
     Raises:
         InputError: the file can't be read, or any row of it can't be used; it carries every fault.
     """
@@ -97,12 +103,13 @@ def read_teams(
     faults = _opened(table)
     text = table.frame[list(TEAM_COLUMNS)]
     _check_ids(faults, text)
-    faults.one_of("point_id", text["point_id"], list(points["id"]), reason="unknown patrol point")
+    if points is not None:
+        faults.one_of("point_id", text["point_id"], list(points["id"]), reason="unknown patrol point")
     faults.one_of("kind", text["kind"], TEAM_KINDS)
     faults.one_of("mode", text["mode"], MODES)
     faults.one_of("vetted", text["vetted"], ("yes", "no"))
     if areas is not None:
-        communities = ["", *areas["id"].astype(str)]
+        communities = ["", *areas.frame["id"].astype(str)]
         faults.one_of("community_id", text["community_id"], communities, reason="unknown community")
     start, end = _shifts(faults, text)
     typed = text.assign(
@@ -152,7 +159,7 @@ def _degrees(faults: RowFaults, text: pd.Series, *, most: float) -> pd.Series:
     return degrees.mask(bad)
 
 
-def _check_near(faults: RowFaults, points: pd.DataFrame, areas: gpd.GeoDataFrame) -> None:
+def _check_near(faults: RowFaults, points: pd.DataFrame, areas: Areas) -> None:
     near = _near(points["lon"], points["lat"], areas)
     turned = ~near & _near(points["lat"], points["lon"], areas)
     if turned.any():
@@ -165,11 +172,11 @@ def _check_near(faults: RowFaults, points: pd.DataFrame, areas: gpd.GeoDataFrame
     faults.add(away, "lon lat", shown, reason, "correct the coordinates, or the areas of the district")
 
 
-def _near(lon: pd.Series, lat: pd.Series, areas: gpd.GeoDataFrame) -> pd.Series:
+def _near(lon: pd.Series, lat: pd.Series, areas: Areas) -> pd.Series:
     """Whether each place lies within `FAR_M` of a community; a latitude beyond 85 degrees is near to none."""
     possible = (lat.abs() < 85) & (lon.abs() <= 180)
-    at = gpd.points_from_xy(lon.where(possible, 0.0), lat.where(possible, 0.0), crs="EPSG:4326").to_crs(areas.crs)
-    distance_m = gpd.GeoSeries(at, index=lon.index).distance(areas.geometry.union_all())
+    at = gpd.points_from_xy(lon.where(possible, 0.0), lat.where(possible, 0.0), crs="EPSG:4326").to_crs(areas.frame.crs)
+    distance_m = gpd.GeoSeries(at, index=lon.index).distance(areas.union)
     return possible & (distance_m <= FAR_M)
 
 
@@ -212,10 +219,10 @@ def _dates(faults: RowFaults, text: pd.Series) -> pd.Series:
     return pd.Series([None if pd.isna(s) else s.date() for s in stamps], index=text.index, dtype=object)
 
 
-def shift_interval(team: pd.Series, date: str | Date, timezone: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+def shift_interval(team: Any, date: str | Date, timezone: str) -> tuple[pd.Timestamp, pd.Timestamp]:
     """Start and end of a team's shift that begins on `date`, half-open, as time-zone-aware timestamps.
 
-    Wall-clock times hold when clocks change: a time that is skipped counts as the first moment after it, one that
+    `team` is a row of the teams: a Series, or a tuple of `itertuples`. Wall-clock times hold when clocks change: a time that is skipped counts as the first moment after it, one that
     happens twice as its first occurrence; so a shift can last an hour less or more than its clock times say.
 
     >>> late = pd.Series({"shift_start": 20 * 60, "shift_end": 26 * 60})
@@ -227,7 +234,7 @@ def shift_interval(team: pd.Series, date: str | Date, timezone: str) -> tuple[pd
         (midnight + pd.Timedelta(minutes=int(minutes))).tz_localize(
             timezone, ambiguous=True, nonexistent="shift_forward"
         )
-        for minutes in (team["shift_start"], team["shift_end"])
+        for minutes in (team.shift_start, team.shift_end)
     )
     return start, end
 
@@ -361,9 +368,9 @@ def _missing(ids: tuple[str, ...]) -> str:
     return f", missing {', '.join(ids)}" if ids else ""
 
 
-def register(teams: pd.DataFrame, points: gpd.GeoDataFrame, areas: gpd.GeoDataFrame, *, date: str | Date) -> Register:
+def register(teams: pd.DataFrame, points: gpd.GeoDataFrame, areas: Areas, *, date: str | Date) -> Register:
     """Counts the force as of `date` (which decides whose training is still valid)."""
-    street = areas.set_index("id")["street"]
+    street = areas.frame.set_index("id")["street"]
     of_teams = teams["community_id"].map(street).value_counts()
     trained = pd.to_datetime(teams["trained_until"]) >= pd.Timestamp(date).normalize()
     roles = teams["roles"].explode().value_counts()
@@ -375,7 +382,7 @@ def register(teams: pd.DataFrame, points: gpd.GeoDataFrame, areas: gpd.GeoDataFr
         by_kind={kind: int(kinds.get(kind, 0)) for kind in TEAM_KINDS},
         by_role={role: int(roles.get(role, 0)) for role in ROLES},
         by_street={str(name): int(of_teams.get(name, 0)) for name in street.unique()},
-        by_community={str(name): int(communities.get(name, 0)) for name in areas["id"]},
+        by_community={str(name): int(communities.get(name, 0)) for name in areas.frame["id"]},
         not_vetted=tuple(teams.loc[~teams["vetted"].astype(bool), "id"]),
         not_trained=tuple(teams.loc[~trained, "id"]),
     )

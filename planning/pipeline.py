@@ -22,7 +22,7 @@ from planning.config import Config, read_config
 from planning.force import shift_interval
 from planning.inputs import Inputs, read_inputs
 from planning.output.products import RunFacts, write_hotspot_products, write_plan_products
-from planning.output.runs import run_folder
+from planning.output.runs import run_folder, write_manifest
 from planning.plan import Plan
 from planning.problem import Problem
 from planning.solving.search import solve
@@ -79,7 +79,7 @@ def run_plan(
         with watch.stage("read"):
             inputs = read_inputs(config, strict=strict, progress=progress)
         with watch.stage("risk"):
-            start, end = _shift_span(inputs, day, config)
+            start, end = _shift_span(inputs, day, date, config)
             risk = _risk(inputs, config, cutoff, end.ceil("h") - cutoff)
         with watch.stage("hotspots"):
             spots = _hotspots(risk, config, start=start, end=end)
@@ -90,8 +90,9 @@ def run_plan(
             _certify(plan, problem)
         facts = RunFacts(command, config, inputs, risk, spots, cutoff, (start, end), seed, effort)
         with watch.stage("write"):
-            status = write_plan_products(folder.path, plan, facts)
-        manifest = folder.finish(facts.manifest(status, plan=plan, timings_s=watch.seconds))
+            status = write_plan_products(folder, plan, facts)
+        manifest = facts.manifest(status, plan=plan, timings_s=watch.seconds)
+        write_manifest(folder, manifest)
     return Run(out, manifest, facts.report(out, status, plan))
 
 
@@ -120,8 +121,9 @@ def run_hotspots(
         window = (risk.starts[0], risk.starts[-1] + pd.Timedelta(hours=1))
         facts = RunFacts("hotspots", config, inputs, risk, spots, cutoff, window, 0, effort)
         with watch.stage("write"):
-            write_hotspot_products(folder.path, facts)
-        manifest = folder.finish(facts.manifest("complete", plan=None, timings_s=watch.seconds))
+            write_hotspot_products(folder, facts)
+        manifest = facts.manifest("complete", plan=None, timings_s=watch.seconds)
+        write_manifest(folder, manifest)
     return Run(out, manifest, facts.report(out, "complete", None))
 
 
@@ -132,9 +134,9 @@ def _instants(config: Config, as_of: str | None, date: str) -> tuple[pd.Timestam
     return (parse_instant(as_of, config.district.timezone) if as_of else day), day
 
 
-def _shift_span(inputs: Inputs, day: pd.Timestamp, config: Config) -> tuple[pd.Timestamp, pd.Timestamp]:
+def _shift_span(inputs: Inputs, day: pd.Timestamp, date: str, config: Config) -> tuple[pd.Timestamp, pd.Timestamp]:
     """From the first shift's start to the last one's end; the whole day where there is no team."""
-    shifts = [shift_interval(team, day.date(), config.district.timezone) for team in inputs.teams.itertuples()]
+    shifts = [shift_interval(team, date, config.district.timezone) for _, team in inputs.teams.iterrows()]
     if not shifts:
         return day, day + pd.DateOffset(days=1)
     return min(start for start, _ in shifts), max(end for _, end in shifts)

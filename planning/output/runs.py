@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import Any
@@ -29,11 +30,22 @@ FIELDS = (
 )
 
 
+@dataclass(frozen=True)
+class RunFolder:
+    """A run that is being built; its files go below `path`."""
+
+    path: Path
+
+    def finish(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Seals the folder with a manifest of `fields` and all its files, and returns it; nothing is written after."""
+        return write_manifest(self.path, fields)
+
+
 @contextmanager
-def run_folder(out: str | Path, *, force: bool = False) -> Iterator[Path]:
+def run_folder(out: str | Path, *, force: bool = False) -> Iterator[RunFolder]:
     """A hidden folder beside `out` to build a run in; it becomes `out` at the end, or vanishes.
 
-    The body writes its files and, last, calls `write_manifest`. When it ends well the folder is verified, flushed to
+    The body writes its files and, last, calls `finish`. When it ends well the folder is verified, flushed to
     the disk and renamed. When it raises, or is stopped by SIGINT or SIGTERM (main thread; raised as KeyboardInterrupt),
     the hidden folder is removed. A kill that nothing can answer leaves only the hidden folder; the next run into
     the same `out` clears it away.
@@ -51,7 +63,7 @@ def run_folder(out: str | Path, *, force: bool = False) -> Iterator[Path]:
     with _term_as_interrupt():
         try:
             _begin(target, partial)
-            yield partial
+            yield RunFolder(partial)
             if problems := verify(partial):
                 raise OutputError(f"{target}: the run isn't sealed: " + "; ".join(problems))
             _flush(partial)
@@ -61,7 +73,7 @@ def run_folder(out: str | Path, *, force: bool = False) -> Iterator[Path]:
                 shutil.rmtree(partial, ignore_errors=True)
 
 
-def write_manifest(folder: str | Path, fields: Mapping[str, Any]) -> None:
+def write_manifest(folder: str | Path, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Seals `folder`: `fields` in the documented order, then `files` with the SHA-256 of every file in it.
 
     NaN and infinities become null; paths, times and numpy numbers become plain ones.
@@ -70,8 +82,10 @@ def write_manifest(folder: str | Path, fields: Mapping[str, Any]) -> None:
     files = [{"path": name, "sha256": _sha256(root / name)} for name in _listing(root) if name != MANIFEST]
     values = {"schema": SCHEMA} | {key: _plain(value) for key, value in fields.items()} | {"files": files}
     order = sorted(values, key=lambda key: FIELDS.index(key) if key in FIELDS else len(FIELDS) - 1.5)
-    text = json.dumps({key: values[key] for key in order}, ensure_ascii=False, indent=2, allow_nan=False)
+    manifest = {key: values[key] for key in order}
+    text = json.dumps(manifest, ensure_ascii=False, indent=2, allow_nan=False)
     (root / MANIFEST).write_bytes((text + "\n").encode())
+    return manifest
 
 
 def verify(run: str | Path) -> list[str]:

@@ -1,0 +1,224 @@
+"""The plan, or the situation without one, as the data of a map page, and the page itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from hotspot.areas import Areas
+from hotspot.hotspots import Hotspots
+from hotspot.mapping import render_page
+from hotspot.mapping.explanation import explanation_text
+from planning.network import Streets
+from planning.output.tables import legs_table, unserved_table, visits_table
+from planning.plan import Plan
+
+MOST_CELLS = 200  # of the worthiest; a page with every cell would hide the hotspots it is about
+MAJOR = {"motorway", "trunk", "primary", "secondary", "tertiary"}
+Payload = dict[str, Any]
+
+
+def situation_payload(
+    spots: Hotspots,
+    *,
+    areas: Areas | None = None,
+    streets: Streets | None = None,
+    points: gpd.GeoDataFrame | None = None,
+    window: tuple[pd.Timestamp, pd.Timestamp] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> Payload:
+    """What a page needs to show hotspots: JSON-able, places in WGS-84, times ISO 8601 with offset."""
+    risk = spots.risk
+    start, end = window or (risk.starts[0], risk.starts[-1] + pd.Timedelta(hours=1))
+    hours = np.flatnonzero((risk.starts >= start.floor("h")) & (risk.starts < end))
+    return {
+        "kind": "situation",
+        "timezone": str(risk.starts.tz),
+        "window": {"start": start.isoformat(), "end": end.isoformat()},
+        "as_of": risk.as_of.isoformat(),
+        "model": risk.model,
+        "plan": None,
+        "hours": [risk.starts[h].isoformat() for h in hours],
+        "areas": {"features": _areas(areas)},
+        "streets": _streets(streets),
+        "cells": _cells(spots, hours),
+        "hotspots": _hotspots(spots, hours),
+        "points": _points(points),
+        "teams": [],
+        "unserved": [],
+        **(facts or {}),
+    }
+
+
+def plan_payload(
+    plan: Plan,
+    *,
+    areas: Areas | None = None,
+    window: tuple[pd.Timestamp, pd.Timestamp] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> Payload:
+    """What a page needs to show a plan: the situation, and who goes where when."""
+    world = plan.problem.world
+    if world is None:
+        raise ValueError("this plan has no streets or hotspots; fix: make its problem with build_problem")
+    payload = situation_payload(
+        world.hotspots, areas=areas, streets=world.streets, points=world.points, window=window, facts=facts
+    )
+    teams = _teams(plan)
+    for point in payload["points"]:
+        point["teams"] = [team["id"] for team in teams if team["point_id"] == point["id"]]
+    counts = {"demands": len(plan.problem.value), "served": len(plan.served), "unserved": len(plan.unserved)}
+    summary = {"value": plan.value, "bound": plan.bound, "gap": plan.gap, "certified": plan.certified} | counts
+    return payload | {
+        "kind": "plan",
+        "seed": plan.seed,
+        "plan": summary,
+        "teams": teams,
+        "unserved": unserved_table(plan).to_dict("records"),
+    }
+
+
+def save_map(plan: Plan, path: str | Path, *, language: str = "zh") -> Path:
+    """Write the plan's map as one self-contained page that opens without a network. Returns the path."""
+    payload = plan_payload(plan, facts={"title": "", "district": "", "language": language, "synthetic": False})
+    target = Path(path)
+    target.write_text(render_page(payload, language=language, title=payload["title"]), encoding="utf-8")
+    return target
+
+
+def _teams(plan: Plan) -> list[Payload]:
+    world = plan.problem.world
+    assert world is not None
+    visits = visits_table(plan)
+    legs = legs_table(plan).to_crs("EPSG:4326")
+    rows = []
+    for index, (_, team) in enumerate(world.teams.iterrows()):
+        begin, end = (world.origin + pd.Timedelta(seconds=float(s)) for s in plan.problem.shift_s[index])
+        reason = world.team_blocked.get(team["id"], "")
+        own = visits[visits["team_id"] == team["id"]].drop(columns=["geometry", "team_id"])
+        rows.append(
+            {
+                **{name: team[name] for name in ("id", "name", "kind", "mode", "point_id")},
+                "members": int(team["members"]),
+                "roles": list(team["roles"]),
+                "shift": {"start": begin.isoformat(), "end": end.isoformat()},
+                "status": "blocked" if reason else "planned" if len(own) else "idle",
+                "reason": reason,
+                "legs": [
+                    {
+                        "sequence": int(leg.sequence),
+                        "travel_s": int(leg.travel_s),
+                        "travel_m": float(leg.travel_m),
+                        "line": _path(leg.geometry),
+                    }
+                    for leg in legs[legs["team_id"] == team["id"]].itertuples()
+                ],
+                "visits": own.assign(place="").to_dict("records"),
+            }
+        )
+    return rows
+
+
+def _points(points: gpd.GeoDataFrame | None) -> list[Payload]:
+    if points is None:
+        return []
+    return [
+        {"id": p.id, "name": p.name, "kind": p.kind, "lon": float(p.lon), "lat": float(p.lat), "teams": []}
+        for p in points[["id", "name", "kind", "lon", "lat"]].itertuples(index=False)
+    ]
+
+
+def _areas(areas: Areas | None) -> list[Payload]:
+    if areas is None:
+        return []
+    frame = areas.frame.to_crs("EPSG:4326")
+    shapes = shapely.simplify(frame.geometry.to_numpy(), 2e-5)
+    return [
+        {"id": area.id, "name": area.name, "street": area.street, "rings": _rings(shape)}
+        for area, shape in zip(frame[["id", "name", "street"]].itertuples(index=False), shapes, strict=True)
+    ]
+
+
+def _streets(streets: Streets | None) -> Payload:
+    if streets is None:
+        return {"lines": [], "class": [], "names": []}
+    edges = streets.edges.drop_duplicates("edge_id") if "edge_id" in streets.edges else streets.edges
+    lines = edges.geometry.to_crs("EPSG:4326")
+    major = edges["highway"].isin(MAJOR) if "highway" in edges else pd.Series(False, index=edges.index)
+    if not major.any():  # without classes every street is as good as any other
+        major = pd.Series(True, index=edges.index)
+    names = edges["name"].fillna("").astype(str).tolist() if "name" in edges else [""] * len(edges)
+    return {"lines": [_path(line) for line in lines], "class": [0 if m else 1 for m in major], "names": names}
+
+
+def _cells(spots: Hotspots, hours: npt.NDArray[np.int64]) -> Payload:
+    risk = spots.risk
+    worth = risk.expected[:, hours].sum(axis=1)
+    shown = np.sort(np.lexsort((np.arange(len(worth)), -worth))[:MOST_CELLS])
+    shown = shown[worth[shown] > 0]
+    shapes = risk.grid.cells.geometry.iloc[shown].to_crs("EPSG:4326")
+    names = risk.grid.cells["cell_id"].iloc[shown]
+    return {
+        "rings": {name: _rings(shape)[0] for name, shape in zip(names, shapes, strict=True)},
+        "risk": {name: _short(risk.expected[c, hours]) for name, c in zip(names, shown, strict=True)},
+    }
+
+
+def _hotspots(spots: Hotspots, hours: npt.NDArray[np.int64]) -> list[Payload]:
+    shapes = spots.frame.geometry.to_crs("EPSG:4326")
+    estimate = spots.risk.estimate
+    rows = []
+    for k, (spot, shape) in enumerate(zip(spots.frame.itertuples(), shapes, strict=True)):
+        cells = spots.cells[k]
+        week = estimate.per_week[cells] @ estimate.profile[cells]
+        rows.append(
+            {
+                "id": spot.hotspot_id,
+                "rank": int(spot.rank),
+                "rings": _rings(shape),
+                "windows": [{"start": a.isoformat(), "end": b.isoformat()} for a, b in spot.windows],
+                **{name: round(float(getattr(spot, name)), 4) for name in ("expected", "lower", "upper")},
+                "observed": int(spot.observed),
+                "activity": spot.activity,
+                "category_mix": {name: round(share, 4) for name, share in spot.category_mix.items()},
+                "p_value": float(f"{spot.p_value:.3g}"),
+                "explanation": explanation_text(spot.explanation, spot.expected),
+                "hourly": _short(spots.hourly[k, hours]),
+                "calendar": [_short(day) for day in week.reshape(7, 24)],
+            }
+        )
+    return rows
+
+
+def _short(values: npt.NDArray[np.float64]) -> list[float]:
+    return [round(float(value), 4) for value in values]
+
+
+def _path(line: shapely.LineString) -> list[list[float]]:
+    return [[round(x, 5), round(y, 5)] for x, y in shapely.get_coordinates(line).tolist()]
+
+
+def _rings(shape: shapely.Polygon | shapely.MultiPolygon) -> list[list[list[float]]]:
+    """Outer rings first to last, each followed by its holes."""
+    polygons: Sequence[shapely.Polygon] = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
+    return [_path(ring) for polygon in polygons for ring in (polygon.exterior, *polygon.interiors)]
+
+
+def redraw_map(run: str | Path) -> Path:
+    """Draw `map.html` of a finished run again from its `page.json`, and seal the run anew. Returns the page's path."""
+    from planning.output.runs import reseal
+
+    folder = Path(run)
+    with reseal(folder):
+        payload = json.loads((folder / "page.json").read_text(encoding="utf-8"))
+        page = folder / "map.html"
+        page.write_text(render_page(payload, language=payload["language"], title=payload["title"]), encoding="utf-8")
+    return page

@@ -1,0 +1,204 @@
+"""Everything a run folder holds besides its manifest, and the manifest's facts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from hotspot.forecasting.risk import Risk
+from hotspot.hotspots import Hotspots
+from hotspot.mapping import render_page
+from hotspot.tables import write_csv
+from planning.release import __version__
+from planning.config import Config
+from planning.inputs import Inputs
+from planning.output.exports import write_geojson, write_geoparquet, write_gpkg
+from planning.output.mapping.plan_page import Payload, plan_payload, situation_payload
+from planning.output.sheets import index_html, sheet_html
+from planning.output.tables import VISIT_COLUMNS, legs_table, unserved_table, visits_table
+from planning.plan import Plan
+
+LIBRARIES = ("numpy", "pandas", "geopandas", "shapely", "scipy", "pyproj", "highspy", "pyvrp", "folium")
+SYNTHETIC_MARK = "合成数据"  # a district whose name says that it is synthetic is badged on every product
+
+
+@dataclass(frozen=True, eq=False)
+class RunFacts:
+    """What a run was made from: enough for its manifest, its pages and its last words on the terminal."""
+
+    command: str
+    config: Config
+    inputs: Inputs
+    risk: Risk
+    spots: Hotspots
+    as_of: pd.Timestamp
+    window: tuple[pd.Timestamp, pd.Timestamp]
+    seed: int
+    effort: str
+
+    @property
+    def run_id(self) -> str:
+        """Eight letters that stand for the inputs, the configuration, the seed and the version."""
+        facts = [self._identity(), [entry["sha256"] for entry in self._input_entries()]]
+        return hashlib.sha256(json.dumps(facts, ensure_ascii=False, default=str).encode()).hexdigest()[:8]
+
+    def manifest(self, status: str, *, plan: Plan | None, timings_s: dict[str, float]) -> dict[str, Any]:
+        """The manifest's fields but its list of files."""
+        start, end = self.window
+        return {
+            "status": status,
+            **self._identity(),
+            "run_id": self.run_id,
+            "window": {"start": start.isoformat(), "end": end.isoformat()},
+            "timezone": self.config.district.timezone,
+            "versions": {"hotspot-patrol": __version__, "python": platform.python_version()}
+            | {name: version(name) for name in LIBRARIES},
+            "inputs": self._input_entries(),
+            "model": self.risk.parameters,
+            "hotspots": self.spots.parameters | {"count": len(self.spots)},
+            "plan": _plan_figures(plan),
+            "notices": self.notices(plan),
+            "timings_s": timings_s,
+        }
+
+    def page_facts(self) -> Payload:
+        """The lines of a page that tell where it comes from."""
+        district = self.config.district
+        return {
+            "title": district.name,
+            "district": district.name,
+            "synthetic": SYNTHETIC_MARK in district.name,
+            "language": district.language,
+            "generated": "",
+            "run_id": self.run_id,
+            "seed": self.seed,
+            "version": __version__,
+            "notices": self.notices(None),
+            "attribution": "",
+        }
+
+    def notices(self, plan: Plan | None) -> list[str]:
+        """What a reader of the result must know about its inputs."""
+        counts = self.inputs.incidents.counts
+        told = [f"incidents: {counts}", *self.inputs.incidents.notices]
+        if plan is not None and plan.problem.world is not None:
+            told += [f"{team}: in no visit, {why}" for team, why in sorted(plan.problem.world.team_blocked.items())]
+        return told
+
+    def report(self, out: Path, status: str, plan: Plan | None) -> list[str]:
+        """The last words of a command."""
+        lines = [f"status: {status}", self.risk.summary(), self.spots.summary(), *self.notices(plan)]
+        if plan is not None:
+            lines.append(plan.summary())
+        return [*lines, f"map: {out / 'map.html'}"]
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "command": self.command,
+            "config": self.config.echo(),
+            "seed": self.seed,
+            "effort": self.effort,
+            "as_of": self.as_of.isoformat(),
+        }
+
+    def _input_entries(self) -> list[dict[str, Any]]:
+        config = self.config
+        tables = [config.district.areas, config.points.path, config.teams.path, config.streets]
+        folder = config.folder
+        return [_shown(entry, folder) for entry in self.inputs.incidents.inputs] + [
+            _shown({"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}, folder)
+            for path in tables
+        ]
+
+
+def _shown(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Paths relative to the configuration's folder, so that a run doesn't depend on where the folder lies."""
+    path = Path(entry["path"])
+    inside = path.is_relative_to(folder)
+    return entry | {"path": (path.relative_to(folder) if inside else path).as_posix()}
+
+
+def _plan_figures(plan: Plan | None) -> dict[str, Any] | None:
+    if plan is None:
+        return None
+    return {
+        "value": plan.value,
+        "bound": plan.bound,
+        "gap": plan.gap,
+        "certified": plan.certified,
+        "demands": len(plan.problem.value),
+        "served": len(plan.served),
+        "unserved": len(plan.unserved),
+    }
+
+
+def write_hotspot_products(folder: Path, facts: RunFacts) -> None:
+    """Cells, risk, hotspots, rejected rows and the situation page."""
+    _write_situation(folder, facts)
+    payload = situation_payload(
+        facts.spots,
+        areas=facts.inputs.areas,
+        streets=facts.inputs.streets,
+        points=facts.inputs.points,
+        window=facts.window,
+        facts=facts.page_facts(),
+    )
+    _write_page(folder, payload)
+
+
+def write_plan_products(folder: Path, plan: Plan, facts: RunFacts) -> str:
+    """All files of a plan but the manifest. Returns its status: complete, or infeasible where no team can serve."""
+    _write_situation(folder, facts)
+    visits, legs, unserved = visits_table(plan), legs_table(plan), unserved_table(plan)
+    write_csv(pd.DataFrame(visits[VISIT_COLUMNS]), folder / "visits.csv")
+    write_csv(unserved, folder / "unserved.csv")
+    write_geojson(legs, folder / "routes.geojson")
+    exports = folder / "exports"
+    exports.mkdir()
+    write_gpkg(exports / "plan.gpkg", {"hotspots": _flat_hotspots(facts.spots), "visits": visits, "routes": legs})
+    payload = plan_payload(
+        plan, areas=facts.inputs.areas, window=facts.window, facts=facts.page_facts() | {"notices": facts.notices(plan)}
+    )
+    _write_page(folder, payload)
+    _write_sheets(folder / "sheets", payload)
+    demands = len(plan.problem.value)
+    return "infeasible" if demands and not plan.problem.eligible.any() else "complete"
+
+
+def _write_situation(folder: Path, facts: RunFacts) -> None:
+    write_geoparquet(facts.risk.grid.cells, folder / "cells.parquet")
+    facts.risk.to_frame().to_parquet(folder / "risk.parquet", index=False, compression="zstd")
+    write_geojson(_flat_hotspots(facts.spots), folder / "hotspots.geojson")
+    write_csv(facts.inputs.incidents.rejects, folder / "rejects.csv")
+    write_csv(facts.inputs.incidents.duplicates, folder / "duplicates.csv")
+
+
+def _flat_hotspots(spots: Hotspots) -> gpd.GeoDataFrame:
+    windows = [[{"start": a.isoformat(), "end": b.isoformat()} for a, b in each] for each in spots.frame["windows"]]
+    return spots.frame.assign(windows=pd.Series(windows, index=spots.frame.index, dtype=object))
+
+
+def _write_page(folder: Path, payload: Payload) -> None:
+    """The page's data beside the page: `patrol map` draws from it again."""
+    text = json.dumps(payload, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    (folder / "page.json").write_text(text, encoding="utf-8")
+    page = render_page(json.loads(text), language=payload["language"], title=payload["title"])
+    (folder / "map.html").write_text(page, encoding="utf-8")
+
+
+def _write_sheets(folder: Path, payload: Payload) -> None:
+    """A page per team that has visits, named by the team's id, and an index of all teams."""
+    folder.mkdir()
+    sheets = [payload | {"team": team} for team in payload["teams"] if team["visits"]]
+    for sheet in sheets:
+        text = sheet_html(sheet, language=payload["language"])
+        (folder / f"{sheet['team']['id']}.html").write_text(text, encoding="utf-8")
+    (folder / "index.html").write_text(index_html(payload, language=payload["language"]), encoding="utf-8")

@@ -1,0 +1,132 @@
+"""Risk: sums that agree with the counts, intervals that hold the mean, and no look at the future."""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from scipy import stats
+
+from hotspot.areas import Areas
+from hotspot.errors import ConfigError, InputError
+from hotspot.forecasting.estimate import gamma_interval
+from hotspot.forecasting.risk import MODELS, forecast
+from hotspot.grid import make_grid
+from hotspot.hotspots import select_hotspots
+from hotspot.incidents import Incidents
+
+CRS, ZONE = "EPSG:32649", "Asia/Shanghai"
+AS_OF = pd.Timestamp("2026-06-01", tz=ZONE)
+
+
+def district() -> Areas:
+    box = [shapely.box(0, 0, 2500, 2500)]
+    return Areas(gpd.GeoDataFrame({"id": ["C1"], "name": ["One"], "street": ["S"]}, geometry=box, crs=CRS))
+
+
+def incidents(seed: int = 0, rows: int = 3000, planted: int = 400) -> Incidents:
+    """Two years of background noise, and a cluster at (1300, 1300) on Fridays 20-22."""
+    rng = np.random.default_rng(seed)
+    noise = AS_OF - pd.to_timedelta(rng.uniform(0, 728 * 24, rows), unit="h")
+    friday = pd.Timestamp("2024-06-07 20:00", tz=ZONE)
+    weeks = pd.to_timedelta(rng.integers(0, 103, planted) * 7 * 24 + rng.uniform(0, 2, planted), unit="h")
+    time = noise.append(friday + weeks).floor("s")
+    xy = np.concatenate([rng.uniform(0, 2500, (rows, 2)), rng.normal(1375, 30, (planted, 2))])
+    total = rows + planted
+    frame = gpd.GeoDataFrame(
+        {
+            "id": [f"I{k}" for k in range(total)],
+            "time": time,
+            "date_only": np.zeros(total, dtype=bool),
+            "category": ["theft"] * rows + ["fraud"] * planted,
+            "source": ["report"] * total,
+        },
+        geometry=gpd.points_from_xy(*xy.T),
+        crs=CRS,
+    )
+    return Incidents.from_frame(frame, timezone=ZONE)
+
+
+@pytest.fixture(scope="module")
+def grid():
+    return make_grid(district(), cell_m=250)
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_a_week_of_risk_sums_to_a_week_of_incidents(model, grid):
+    risk = forecast(incidents(), grid, as_of=AS_OF, horizon="7D", model=model)
+    assert risk.expected.shape == (100, 168)
+    assert risk.expected.sum() == pytest.approx(3400 / 104, rel=0.05)
+    assert (risk.lower <= risk.upper).all() and (risk.expected >= 0).all()
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_what_happens_at_or_after_as_of_changes_nothing(model, grid):
+    past = incidents()
+    later = past.frame.assign(time=past.frame["time"] + pd.Timedelta(days=728), id=["L" + i for i in past.frame["id"]])
+    both = Incidents.from_frame(pd.concat([past.frame, later], ignore_index=True), timezone=ZONE)
+    first, second = (forecast(source, grid, as_of=AS_OF, horizon="2D", model=model) for source in (past, both))
+    for name in ("expected", "lower", "upper"):
+        assert np.array_equal(getattr(first, name), getattr(second, name))
+
+
+def test_the_hotspot_is_the_planted_place_and_its_windows_the_planted_hours(grid):
+    risk = forecast(
+        incidents(), grid, as_of=AS_OF, horizon="7D", categories={"theft": "patrol", "fraud": "anti_fraud_publicity"}
+    )
+    best = select_hotspots(risk, area_share=0.05, key_hours_share=0.05).frame.iloc[0]
+    assert best.geometry.contains(shapely.Point(1375, 1375))
+    friday = pd.Timestamp("2026-06-05 20:00", tz=ZONE)
+    assert any(start <= friday and friday + pd.Timedelta(hours=2) <= end for start, end in best["windows"])
+    assert best["activity"] == "anti_fraud_publicity"
+    assert best["p_value"] < 0.01
+
+
+def test_the_explanation_recomputes_to_the_number_shown(grid):
+    spots = select_hotspots(forecast(incidents(), grid, as_of=AS_OF, horizon="7D"), area_share=0.1)
+    for spot in spots.frame.itertuples():
+        why = spot.explanation
+        shown = (why["own_per_week"] + why["borrowed_per_week"]) * why["windows_share_of_week"]
+        assert shown == pytest.approx(spot.expected)
+        assert spot.lower < spot.expected < spot.upper
+    hours = [spots.risk.starts.isin(pd.DatetimeIndex(pd.date_range(a, b, freq="h", inclusive="left"))) for a, b in spots.frame["windows"].iloc[0]]
+    inside = np.any(hours, axis=0)
+    assert spots.hourly[0][inside].sum() == pytest.approx(spots.frame["expected"].iloc[0])
+
+
+def test_row_order_does_not_matter(grid):
+    past = incidents()
+    shuffled = Incidents.from_frame(past.frame.sample(frac=1, random_state=3), timezone=ZONE)
+    one, two = (select_hotspots(forecast(i, grid, as_of=AS_OF, horizon="2D"), area_share=0.05) for i in (past, shuffled))
+    pd.testing.assert_frame_equal(pd.DataFrame(one.frame), pd.DataFrame(two.frame), rtol=1e-9)
+
+
+def test_incidents_found_by_patrols_do_not_feed_the_risk(grid):
+    past = incidents()
+    found = Incidents.from_frame(past.frame.assign(source="patrol"), timezone=ZONE)
+    assert forecast(found, grid, as_of=AS_OF, horizon="1D").expected.sum() == 0
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_no_history_gives_no_risk_and_no_hotspots(model, grid):
+    none = Incidents.from_frame(incidents().frame.iloc[:0], timezone=ZONE)
+    risk = forecast(none, grid, as_of=AS_OF, horizon="1D", model=model)
+    assert risk.expected.sum() == 0
+    assert len(select_hotspots(risk)) == 0
+
+
+def test_a_category_that_leads_nowhere_is_named_with_its_count(grid):
+    with pytest.raises(InputError, match=r"'fraud': category without an activity \(400 rows\)"):
+        forecast(incidents(), grid, as_of=AS_OF, horizon="1D", categories={"theft": "patrol"})
+
+
+def test_an_unknown_model_names_the_known_ones(grid):
+    with pytest.raises(ConfigError, match="empirical_bayes, long_run"):
+        forecast(incidents(), grid, as_of=AS_OF, horizon="1D", model="crystal_ball")
+
+
+def test_the_quantile_table_agrees_with_the_gamma_distribution():
+    shape = np.array([0.02, 0.3, 1.0, 7.5, 400.0])
+    lower, upper = gamma_interval(np.full(5, 3.0), 1 / shape)
+    assert lower == pytest.approx(stats.gamma.ppf(0.05, shape, scale=3 / shape), rel=1e-3, abs=1e-9)
+    assert upper == pytest.approx(stats.gamma.ppf(0.95, shape, scale=3 / shape), rel=1e-3)
