@@ -293,4 +293,3 @@ def _plain(value: Any, folder: Path) -> Any:
     if isinstance(value, str) and value.startswith(DATABASES):
         return re.sub(r"://([^:/@]*):[^@]*@", r"://\1:***@", value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date as Date
@@ -12,10 +11,10 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-
 from hotspot.areas import Areas
-from hotspot.errors import ConfigError
 from hotspot.tables import Table, read_table
+
+from hotspot.errors import ConfigError
 from planning.row_faults import RowFaults
 
 ACTIVITIES = (
@@ -126,9 +125,7 @@ def read_teams(
 
 def _opened(table: Table) -> RowFaults:
     """The faults of a hand-made table so far: rows that couldn't even be split into fields."""
-    faults = RowFaults(Path(table.path).name)
-    faults.broken(table)
-    return faults
+    return RowFaults(str(table.path), list(table.bad_rows))
 
 
 def _check_ids(faults: RowFaults, text: pd.DataFrame) -> None:

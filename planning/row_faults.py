@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from hotspot.errors import Fault, InputError
-from hotspot.tables import Table
 
 
 @dataclass
@@ -45,7 +44,9 @@ class RowFaults:
         for value, group in values[rows].groupby(values[rows], sort=False):
             self.note(int(group.index[0]), column, str(value), reason, fix, count=len(group))
 
-    def one_of(self, column: str, values: pd.Series, allowed: Collection[str], *, reason: str = "unknown value") -> None:
+    def one_of(
+        self, column: str, values: pd.Series, allowed: Collection[str], *, reason: str = "unknown value"
+    ) -> None:
         """Notes every value that isn't allowed, with the list of those that are."""
         known = ", ".join(value for value in allowed if value) or "(there are none)"
         self.add(~values.isin(list(allowed)), column, values, reason, f"use one of: {known}")

@@ -40,7 +40,13 @@ def write_gpkg(path: str | Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None
         for number, (name, layer) in enumerate(layers.items()):
             kind = None if len(layer) else "Unknown"
             pyogrio.write_dataframe(
-                _flat(layer), path, layer=name, driver="GPKG", append=number > 0, geometry_type=kind, promote_to_multi=False
+                _flat(layer),
+                path,
+                layer=name,
+                driver="GPKG",
+                append=number > 0,
+                geometry_type=kind,
+                promote_to_multi=False,
             )
 
 
