@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date as Date
 from pathlib import Path
 from typing import Any
 
@@ -216,11 +216,12 @@ def _dates(faults: RowFaults, text: pd.Series) -> pd.Series:
     return pd.Series([None if pd.isna(s) else s.date() for s in stamps], index=text.index, dtype=object)
 
 
-def shift_interval(team: Any, date: str | Date, timezone: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+def shift_interval(team: Any, date: str | dt.date, timezone: str) -> tuple[pd.Timestamp, pd.Timestamp]:
     """Start and end of a team's shift that begins on `date`, half-open, as time-zone-aware timestamps.
 
-    `team` is a row of the teams: a Series, or a tuple of `itertuples`. Wall-clock times hold when clocks change: a time that is skipped counts as the first moment after it, one that
-    happens twice as its first occurrence; so a shift can last an hour less or more than its clock times say.
+    `team` is a row of the teams: a Series, or a tuple of `itertuples`. Wall-clock times hold when clocks change: a time
+    that is skipped counts as the first moment after it, one that happens twice as its first occurrence; so a shift can
+    last an hour less or more than its clock times say.
 
     >>> late = pd.Series({"shift_start": 20 * 60, "shift_end": 26 * 60})
     >>> [str(t) for t in shift_interval(late, "2024-11-29", "Asia/Shanghai")]
@@ -237,7 +238,7 @@ def shift_interval(team: Any, date: str | Date, timezone: str) -> tuple[pd.Times
 
 
 def team_blocked(
-    teams: pd.DataFrame, *, date: str | Date, min_members: int = 2, needs_training: bool = True
+    teams: pd.DataFrame, *, date: str | dt.date, min_members: int = 2, needs_training: bool = True
 ) -> dict[str, str]:
     """Teams that may do nothing on `date`: id -> VETTING, TRAINING or SAFETY_PAIR (the first that holds).
 
@@ -258,7 +259,7 @@ def may_serve(
     activities: Sequence[str],
     *,
     roles: Mapping[str, Sequence[str]] = DEFAULT_ROLES,
-    date: str | Date,
+    date: str | dt.date,
     at_night: Sequence[bool] | None = None,
     min_members: int = 2,
     night_min_members: int = 2,
@@ -365,7 +366,7 @@ def _missing(ids: tuple[str, ...]) -> str:
     return f", missing {', '.join(ids)}" if ids else ""
 
 
-def register(teams: pd.DataFrame, points: gpd.GeoDataFrame, areas: Areas, *, date: str | Date) -> Register:
+def register(teams: pd.DataFrame, points: gpd.GeoDataFrame, areas: Areas, *, date: str | dt.date) -> Register:
     """Counts the force as of `date` (which decides whose training is still valid)."""
     street = areas.frame.set_index("id")["street"]
     of_teams = teams["community_id"].map(street).value_counts()

@@ -8,6 +8,7 @@ from typing import Any
 
 from hotspot.errors import ConfigError, OutputError
 from planning.config import LANGUAGES
+from planning.force import TEAM_COLUMNS
 
 _WEST, _SOUTH, _EAST, _NORTH = 109.72, 38.24, 109.74, 38.25
 _NAMES = {
@@ -36,11 +37,11 @@ _CONFIG: tuple[tuple[str, str, str], ...] = (
     ('timezone = "Asia/Shanghai"', "IANA 时区名", "IANA name"),
     ('crs = "EPSG:32649"', "以米为单位的投影坐标系（此处 UTM 49N）", "projected, in metres (here UTM 49N)"),
     ('language = "{language}"', "zh 或 en：地图、任务单、报告", "zh or en: maps, sheets, reports"),
-    ('areas = "areas.geojson"', "社区面：id, name, street；合起来即研究区", "communities; their union is the study area"),
-    ('# calendar = "CN"', "可选：节假日与调休（国家代码或文件）", "optional: public holidays, a country code or a file"),
+    ('areas = "areas.geojson"', "社区面：id, name, street；合起来即研究区", "communities; together the study area"),
+    ('# calendar = "CN"', "可选：节假日与调休（国家代码或文件）", "optional holidays: a country code or a file"),
     ("", "", ""),
     ("[incidents]", "警情历史", "the incident history"),
-    ('path = "incidents.csv"', "csv、xlsx、parquet、gpkg 等，可写成列表", "csv, xlsx, parquet, gpkg ..., or a list of files"),
+    ('path = "incidents.csv"', "csv、xlsx、parquet、gpkg 等，可写成列表", "csv, xlsx, parquet, gpkg ...; or a list"),
     ('datum = "wgs84"', "wgs84、gcj02、bd09 或 EPSG 代码", "wgs84, gcj02, bd09 or an EPSG code"),
     ('# columns = { time = "报警时间" }', "只写与标准列名不同的列", "only names that differ from the standard ones"),
     ("# max_rejected_share = 0.01", "坏行超过此比例即拒收", "more bad rows than this share: rejected"),
@@ -54,7 +55,7 @@ _CONFIG: tuple[tuple[str, str, str], ...] = (
     ('traffic = ""', "不参与", "not used"),
     ("", "", ""),
     ("[streets]", "路网", "the streets"),
-    ('path = "streets.geojson"', "也可 .osm.pbf .gpkg .parquet .shp .graphml", "or .osm.pbf .gpkg .parquet .shp .graphml"),
+    ('path = "streets.geojson"', "也可 .osm.pbf .gpkg .parquet .graphml", "or .osm.pbf .gpkg .parquet .graphml"),
     ("", "", ""),
     ("[points]", "巡逻支点：kind 为 office 或 workstation", "patrol points; kind: office or workstation"),
     ('path = "points.csv"', "", ""),
@@ -132,7 +133,7 @@ def _contents(language: str) -> dict[str, str]:
         f"EXAMPLE-1,2024-11-29 20:15,{lon},{lat},theft,report\n"
         f"EXAMPLE-2,2024-11-29 21:40,{lon},{lat},fraud,patrol\n",
         "points.csv": f"id,name,kind,lon,lat\nEXAMPLE-P01,{names['point']},office,{lon},{lat}\n",
-        "teams.csv": "id,name,point_id,kind,community_id,members,roles,mode,shift_start,shift_end,vetted,trained_until\n"
+        "teams.csv": ",".join(TEAM_COLUMNS) + "\n"
         f"EXAMPLE-T01,{names['team']},EXAMPLE-P01,community,EXAMPLE-C01,6,propagandist;mediator,walk,"
         "19:00,23:00,yes,2099-12-31\n",
         "events.csv": "id,name,lon,lat,start,end,level,attendance\n"

@@ -17,6 +17,10 @@ from hotspot.errors import OutputError
 from planning.output.runs import run_folder, verify, write_manifest
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def finished(out: Path, *, force: bool = False, text: str = "one") -> Path:
     with run_folder(out, force=force) as folder:
         (folder.path / "visits.csv").write_text(text)
@@ -29,7 +33,7 @@ def finished(out: Path, *, force: bool = False, text: str = "one") -> Path:
 def test_a_finished_run_verifies_and_leaves_nothing_beside_it(tmp_path):
     out = finished(tmp_path / "deep" / "run")
     assert verify(out) == []
-    assert os.listdir(tmp_path / "deep") == ["run"]
+    assert names(tmp_path / "deep") == ["run"]
     manifest = json.loads((out / "manifest.json").read_text())
     assert list(manifest) == ["schema", "status", "command", "files"]
     assert [entry["path"] for entry in manifest["files"]] == ["sheets/T01.html", "visits.csv"]
@@ -84,13 +88,13 @@ def test_an_error_leaves_nothing(tmp_path):
     with pytest.raises(ZeroDivisionError), run_folder(tmp_path / "run") as folder:
         (folder.path / "visits.csv").write_text("half")
         raise ZeroDivisionError
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 def test_a_run_without_a_manifest_is_not_put_in_place(tmp_path):
     with pytest.raises(OutputError, match="isn't sealed"), run_folder(tmp_path / "run"):
         pass
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 def occupied(out: Path) -> None:
@@ -120,7 +124,7 @@ def test_force_replaces_a_run_of_ours_and_nothing_else(tmp_path):
     out = finished(tmp_path / "run")
     finished(out, force=True, text="two")
     assert (out / "visits.csv").read_text() == "two"
-    assert os.listdir(tmp_path) == ["run"]
+    assert names(tmp_path) == ["run"]
     (out / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match=r"notes\.txt"):
         finished(out, force=True)
@@ -133,9 +137,7 @@ def test_what_dead_processes_left_is_cleared_and_a_living_one_is_let_be(tmp_path
     for name in (f".partial-run-{child.pid}", f".partial-run-{os.getppid()}", f".partial-other-{child.pid}"):
         (tmp_path / name).mkdir()
     finished(tmp_path / "run")
-    assert sorted(os.listdir(tmp_path)) == sorted(
-        ["run", f".partial-run-{os.getppid()}", f".partial-other-{child.pid}"]
-    )
+    assert names(tmp_path) == sorted(["run", f".partial-run-{os.getppid()}", f".partial-other-{child.pid}"])
 
 
 def test_a_run_whose_replacement_was_killed_half_way_comes_back(tmp_path):

@@ -1,7 +1,7 @@
 """What `patrol init` writes: a tiny district that reads as it is; and where the sample district lies."""
 
-import os
 import re
+from pathlib import Path
 
 import pytest
 from hotspot.areas import read_areas
@@ -13,10 +13,14 @@ from planning.force import read_points, read_teams
 from planning.templates import write_templates
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_the_examples_are_a_valid_district(tmp_path, language):
     paths = write_templates(tmp_path / "new", language=language)
-    assert sorted(path.name for path in paths) == sorted(os.listdir(tmp_path / "new"))
+    assert sorted(path.name for path in paths) == names(tmp_path / "new")
     config = read_config(tmp_path / "new" / "patrol.toml")
     assert config.district.language == language
     areas = read_areas(config.district.areas, crs=config.district.crs)
@@ -42,7 +46,7 @@ def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "teams.csv").write_text("mine")
     with pytest.raises(OutputError, match=r"already there: teams\.csv"):
         write_templates(tmp_path, language="en")
-    assert os.listdir(tmp_path) == ["teams.csv"]
+    assert names(tmp_path) == ["teams.csv"]
     with pytest.raises(ConfigError, match="use one of: zh, en"):
         write_templates(tmp_path / "new", language="tr")
 

@@ -53,7 +53,7 @@ def gamma_interval(mean: Floats, relative_var: Floats, *, level: float = 0.9) ->
     """Lower and upper end of the central `level` interval of gamma distributions with these means and variances.
 
     The quantiles of a gamma distribution over its mean depend on its shape alone, so they are read from a table of
-    600 shapes: a million cell-hours cost milliseconds, at a relative error below 1e-4.
+    4,000 shapes: a million cell-hours cost milliseconds, at a relative error below 1e-3.
 
     A mean of 0 gives 0 and 0.
 
@@ -61,7 +61,7 @@ def gamma_interval(mean: Floats, relative_var: Floats, *, level: float = 0.9) ->
     >>> [round(float(end[0]), 3) for end in (lower, upper)]      # gamma with shape 4, scale .5
     [0.683, 3.877]
     """
-    log_shapes = np.linspace(np.log(1e-3), np.log(1e7), 600)
+    log_shapes = np.linspace(np.log(1e-3), np.log(1e7), 4000)
     shape = np.exp(log_shapes)
     wanted = np.clip(-np.log(np.maximum(relative_var, 1e-7)), log_shapes[0], log_shapes[-1])
     ends = [
