@@ -1,7 +1,9 @@
-"""The communities: polygons with an id, a name and the street they belong to; their union is the study area."""
+"""The communities of a district: a hand-made layer, so any fault in it rejects it, with all faults told."""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,90 +11,132 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pyogrio
+import pyarrow as pa
 import shapely
+from pyogrio.errors import DataSourceError
+from shapely.geometry.base import BaseGeometry
 
 from hotspot.errors import CrsError, Fault, InputError
 from hotspot.geo import check_metric
-from hotspot.tables import local_file
+from hotspot.tables import local_path
 
 COLUMNS = ("id", "name", "street")
+MOST_OVERLAP_M2 = 1.0
+_VECTOR_FILES = (".geojson", ".json", ".gpkg", ".shp")
 
 
 @dataclass(frozen=True, eq=False)
 class Areas:
-    """Communities: `frame` has `id, name, street, geometry` in a metric CRS."""
+    """Communities: `frame` has id, name, street and the polygon in the district's metric CRS, in the file's order."""
 
     frame: gpd.GeoDataFrame
 
     @cached_property
-    def union(self) -> shapely.Polygon | shapely.MultiPolygon:
+    def union(self) -> BaseGeometry:
         """The study area."""
-        return shapely.union_all(self.frame.geometry.to_numpy())
+        return shapely.union_all(np.asarray(self.frame.geometry))
 
     @property
     def area_m2(self) -> float:
         return float(self.union.area)
 
+    def summary(self) -> str:
+        streets = self.frame["street"].nunique()
+        return f"{len(self.frame)} communities in {streets} streets, {self.area_m2 / 1e6:.1f} km2"
 
-def read_areas(path: str | Path, *, crs: str, columns: Mapping[str, str] | None = None) -> Areas:
-    """Read geojson, gpkg, shp or GeoParquet. Raises InputError with every fault of the file, CrsError without a CRS."""
-    check_metric(crs)
-    frame = read_geo(path)
-    names = {name: (columns or {}).get(name, name) for name in COLUMNS}
-    missing = [column for column in names.values() if column not in frame.columns]
+
+def read_areas(path: str | os.PathLike[str], *, crs: object, columns: Mapping[str, str] | None = None) -> Areas:
+    """Read geojson, gpkg, shp or GeoParquet polygons and bring them into `crs`.
+
+    `columns` maps a standard name (id, name, street) to the file's own. Communities may touch, not overlap by more than
+    1 m2.
+
+    Raises InputError with every fault of the layer, CrsError when `crs` isn't metric or the file doesn't tell its own.
+    """
+    metric = check_metric(crs)
+    found = _layer(local_path(path), str(path))
+    own = {name: (columns or {}).get(name, name) for name in COLUMNS}
+    missing = [name for name in COLUMNS if own[name] not in found.columns]
     if missing:
-        found = ", ".join(map(str, frame.columns.drop(frame.geometry.name)))
-        raise InputError(Fault(str(path), f"missing; found: {found}", "add it", field=name) for name in missing)
-    kept = gpd.GeoDataFrame(
-        {name: frame[column].astype(str) for name, column in names.items()}, geometry=frame.geometry.to_numpy(), crs=frame.crs
-    ).to_crs(crs)
-    faults = _faults(str(path), kept)
+        shown = ", ".join(str(name) for name in found.columns if name != found.geometry.name)
+        raise InputError(
+            Fault(str(path), f"required column '{own[name]}' is missing; columns found: {shown}",
+                  f'add it, or map it: columns = {{ {name} = "its name in the file" }}', field=name)
+            for name in missing
+        )  # fmt: skip
+    if not len(found):
+        raise InputError(Fault(str(path), "no data rows", "draw at least one community"))
+    text = {name: found[own[name]].astype("str").fillna("").str.strip() for name in COLUMNS}
+    faults = _id_faults(list(text["id"]), str(path)) + _shape_faults(found.geometry, list(text["id"]), str(path))
     if faults:
         raise InputError(faults)
-    return Areas(kept)
+    frame = gpd.GeoDataFrame(text, geometry=found.geometry.to_numpy(), crs=found.crs).to_crs(metric)
+    faults = _overlap_faults(frame, str(path))
+    if faults:
+        raise InputError(faults)
+    return Areas(frame.reset_index(drop=True))
 
 
-def read_geo(path: str | Path) -> gpd.GeoDataFrame:
-    """A vector file with its CRS. Raises InputError for what can't be read, CrsError where the CRS is unknown."""
-    file = local_file(path)
+def _layer(file: Path, path: str) -> gpd.GeoDataFrame:
+    """The file as it is, in its own CRS."""
+    suffix = file.suffix.lower()
+    fix = "save the layer again as GeoJSON or GeoPackage"
     try:
-        frame = gpd.read_parquet(file) if file.suffix.lower() == ".parquet" else gpd.read_file(file, engine="pyogrio")
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, OSError) as error:
-        raise InputError(Fault(str(path), f"can't be read: {error}", "export it again")) from error
-    if not isinstance(frame, gpd.GeoDataFrame) or frame.empty:
-        raise InputError(Fault(str(path), "no shapes in it", "export it again, with its shapes"))
-    if frame.crs is None:
-        raise CrsError(Fault(str(path), "CRS unknown", "write it with its CRS (a .prj file beside a shapefile)"))
-    return frame
+        if suffix == ".parquet":
+            found = gpd.read_parquet(file)
+        elif suffix in _VECTOR_FILES:
+            found = gpd.read_file(file, engine="pyogrio")
+        else:
+            raise InputError(Fault(path, f"files of type '{suffix}' can't be read as areas", fix))
+    except (DataSourceError, pa.ArrowInvalid, ValueError, json.JSONDecodeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(Fault(path, f"can't be read ({error})", fix)) from error
+    if not isinstance(found, gpd.GeoDataFrame):
+        raise InputError(Fault(path, "has no geometry", "save the layer with its polygons"))
+    if found.crs is None:
+        raise CrsError(Fault(path, "CRS unknown", "save the layer with its CRS (a shapefile needs its .prj)"))
+    return found
 
 
-def _faults(path: str, frame: gpd.GeoDataFrame) -> list[Fault]:
+def _id_faults(ids: list[str], path: str) -> list[Fault]:
+    faults = [
+        Fault(path, "empty id", "give every community an id", row=i + 2) for i, each in enumerate(ids) if not each
+    ]
+    first: dict[str, int] = {}
+    for i, each in enumerate(ids):
+        if each and first.setdefault(each, i) != i:
+            reason = f"the same id as row {first[each] + 2}"
+            faults.append(Fault(path, reason, "give every community its own id", row=i + 2, field="id", value=each))
+    return faults
+
+
+def _shape_faults(shapes: gpd.GeoSeries, ids: list[str], path: str) -> list[Fault]:
+    fix = "draw the polygon again, without crossing itself"
     faults = []
-    shapes = frame.geometry.to_numpy()
-    for row, (area_id, shape) in enumerate(zip(frame["id"], shapes, strict=True), start=1):
-        if shape is None or shape.is_empty or shapely.get_dimensions(shape) != 2:
-            faults.append(Fault(path, "no polygon", "draw it, or remove the row", row=row, field="geometry", value=area_id))
+    for i, shape in enumerate(shapes):
+        if shape is None or shape.is_empty:
+            reason = "no polygon" if shape is None else "empty polygon"
+        elif shape.geom_type not in ("Polygon", "MultiPolygon"):
+            reason = f"{shape.geom_type} instead of a polygon"
         elif not shape.is_valid:
             reason = f"invalid polygon: {shapely.is_valid_reason(shape)}"
-            faults.append(Fault(path, reason, "mend it in a GIS", row=row, field="geometry", value=area_id))
-    first: dict[str, int] = {}
-    for row, area_id in enumerate(frame["id"], start=1):
-        if area_id in first:
-            reason = f"the same id as row {first[area_id]}"
-            faults.append(Fault(path, reason, "give each community its own id", row=row, field="id", value=area_id))
-        first.setdefault(area_id, row)
-    return faults or _overlaps(path, frame, shapes)
+        else:
+            continue
+        faults.append(Fault(path, reason, fix, row=i + 2, field="geometry", value=ids[i]))
+    return faults
 
 
-def _overlaps(path: str, frame: gpd.GeoDataFrame, shapes: np.ndarray) -> list[Fault]:
+def _overlap_faults(frame: gpd.GeoDataFrame, path: str) -> list[Fault]:
+    shapes = np.asarray(frame.geometry)
     left, right = shapely.STRtree(shapes).query(shapes, predicate="intersects")
-    pairs = left < right
-    left, right = left[pairs], right[pairs]
-    shared = shapely.area(shapely.intersection(shapes[left], shapes[right]))
-    ids = frame["id"].to_numpy()
-    return [
-        Fault(path, f"overlaps {ids[b]} by {m2:,.0f} m2", "let each place belong to one community", row=int(a) + 1, value=ids[a])
-        for a, b, m2 in zip(left, right, shared, strict=True)
-        if m2 > 1.0
-    ]
+    pairs = sorted((int(a), int(b)) for a, b in zip(left, right, strict=True) if a < b)
+    faults = []
+    for a, b in pairs:
+        shared_m2 = float(shapely.intersection(shapes[a], shapes[b]).area)
+        if shared_m2 > MOST_OVERLAP_M2:
+            reason = f"overlaps '{frame['id'].iloc[a]}' (row {a + 2}) by {shared_m2:,.0f} m2"
+            faults.append(
+                Fault(path, reason, "move the border", row=b + 2, field="geometry", value=frame["id"].iloc[b])
+            )
+    return faults

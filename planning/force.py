@@ -11,10 +11,10 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from hotspot.areas import Areas
-from hotspot.tables import Table, read_table
 
+from hotspot.areas import Areas
 from hotspot.errors import ConfigError
+from hotspot.tables import read_table
 from planning.row_faults import RowFaults
 
 ACTIVITIES = (
@@ -60,9 +60,7 @@ def read_points(
     Raises:
         InputError: the file can't be read, or any row of it can't be used; it carries every fault.
     """
-    table = read_table(path, required=POINT_COLUMNS, columns=columns)
-    faults = _opened(table)
-    text = table.frame[list(POINT_COLUMNS)]
+    text, faults = _opened(path, POINT_COLUMNS, columns)
     _check_ids(faults, text)
     faults.one_of("kind", text["kind"], POINT_KINDS)
     lon, lat = _degrees(faults, text["lon"], most=180.0), _degrees(faults, text["lat"], most=180.0)
@@ -98,9 +96,7 @@ def read_teams(
     Raises:
         InputError: the file can't be read, or any row of it can't be used; it carries every fault.
     """
-    table = read_table(path, required=TEAM_COLUMNS, columns=columns)
-    faults = _opened(table)
-    text = table.frame[list(TEAM_COLUMNS)]
+    text, faults = _opened(path, TEAM_COLUMNS, columns)
     _check_ids(faults, text)
     if points is not None:
         faults.one_of("point_id", text["point_id"], list(points["id"]), reason="unknown patrol point")
@@ -120,12 +116,18 @@ def read_teams(
         trained_until=_dates(faults, text["trained_until"]),
     )
     faults.raise_any()
-    return typed.astype({"members": "int64", "shift_start": "int64", "shift_end": "int64"}).reset_index(drop=True)
+    return typed.reset_index(drop=True)
 
 
-def _opened(table: Table) -> RowFaults:
-    """The faults of a hand-made table so far: rows that couldn't even be split into fields."""
-    return RowFaults(str(table.path), list(table.bad_rows))
+def _opened(
+    path: str | Path, wanted: Sequence[str], columns: Mapping[str, str] | None
+) -> tuple[pd.DataFrame, RowFaults]:
+    """The texts of a hand-made table without the blanks around them; rows that can't be split are the first faults."""
+    table = read_table(path, required=wanted, columns=columns)
+    faults = RowFaults(table.path)
+    for row, reason in zip(table.bad_rows["row"], table.bad_rows["reason"], strict=True):
+        faults.note(int(row), None, None, str(reason), "give the row as many fields as the header")
+    return table.frame[list(wanted)].apply(lambda column: column.str.strip()), faults
 
 
 def _check_ids(faults: RowFaults, text: pd.DataFrame) -> None:
@@ -143,10 +145,10 @@ def _check_ids(faults: RowFaults, text: pd.DataFrame) -> None:
 
 def _repeats(ids: pd.Series) -> dict[int, int]:
     """Row number -> the first row with the same id."""
-    firsts = ids[~ids.duplicated()]
-    first_row = dict(zip(firsts, firsts.index, strict=True))
-    again = ids[ids.duplicated() & (ids != "")]
-    return {int(row): int(first_row[value]) for row, value in again.items()}
+    rows = ids.index.to_numpy()
+    first_row = pd.Series(rows, index=ids.index).groupby(ids).transform("min").to_numpy()
+    again = (first_row != rows) & (ids != "").to_numpy()
+    return {int(row): int(first) for row, first in zip(rows[again], first_row[again], strict=True)}
 
 
 def _degrees(faults: RowFaults, text: pd.Series, *, most: float) -> pd.Series:
@@ -174,7 +176,8 @@ def _near(lon: pd.Series, lat: pd.Series, areas: Areas) -> pd.Series:
     possible = (lat.abs() < 85) & (lon.abs() <= 180)
     at = gpd.points_from_xy(lon.where(possible, 0.0), lat.where(possible, 0.0), crs="EPSG:4326").to_crs(areas.frame.crs)
     distance_m = gpd.GeoSeries(at, index=lon.index).distance(areas.union)
-    return possible & (distance_m <= FAR_M)
+    near: pd.Series = possible & (distance_m <= FAR_M)
+    return near
 
 
 def _members(faults: RowFaults, text: pd.Series) -> pd.Series:

@@ -32,6 +32,7 @@ def test_a_geopackage_has_its_layers_in_their_own_crs(tmp_path, spots):
     back = gpd.read_file(tmp_path / "plan.gpkg", layer="spots")
     assert back.crs == "EPSG:32631"
     assert back["windows"].tolist() == ['[{"start": "20:00"}]']
+    assert back["at"].tolist() == ["2024-11-29T20:00:00+08:00"]
     assert back.geometry.geom_equals(metric.geometry).all()
     empty = gpd.read_file(tmp_path / "plan.gpkg", layer="none")
     assert empty.empty

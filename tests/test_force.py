@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from hotspot.areas import read_areas
 
+from hotspot.areas import read_areas
 from hotspot.errors import ConfigError, InputError
 from planning.force import (
     may_serve,
@@ -113,10 +113,9 @@ def test_teams_come_out_typed(tmp_path, points, areas):
     assert teams["shift_end"].tolist() == [22 * 60, 26 * 60]
 
 
-def test_a_table_without_teams_is_an_empty_frame(tmp_path, points):
-    teams = read_teams(saved(tmp_path, "teams.csv", HEAD), points=points)
-    assert teams.empty
-    assert list(teams.columns) == HEAD.strip().split(",")
+def test_without_teams_nobody_is_blocked_and_nobody_may(tmp_path, points):
+    teams = read_teams(saved(tmp_path, "teams.csv", HEAD + T01), points=points).iloc[:0]
+    assert team_blocked(teams, date="2024-11-29") == {}
     assert may_serve(teams, ["patrol"], date="2024-11-29").shape == (0, 1)
 
 
@@ -134,7 +133,7 @@ def test_a_team_at_an_unknown_point_names_the_known_ones(tmp_path, points):
         (",6,", ",0,", "members", "positive"),
         (",6,", ",2.5,", "members", "positive"),
         (",6,", ",,", "members", "positive"),
-        ("mediator", "judge", "roles", "propagandist, mediator, collector, grid_worker"),
+        ("propagandist;mediator", "judge", "roles", "propagandist, mediator, collector, grid_worker"),
         ("walk", "tank", "mode", "walk, ebike, car"),
         ("18:00", "25:00", "shift_start", "HH:MM"),
         ("22:00", "24:00", "shift_end", "00:00"),
@@ -148,6 +147,12 @@ def test_a_wrong_value_is_named_with_the_allowed_ones(tmp_path, points, areas, o
     (message,) = team_faults(tmp_path, points, T01.replace(old, new, 1), areas=areas)
     assert f"row 2, field {field}: " in message
     assert words in message
+
+
+def test_a_row_that_is_too_short_is_named_beside_the_others(tmp_path, points):
+    said = team_faults(tmp_path, points, T01.replace("walk", "tank"), "T02,short\n")
+    assert "row 2, field mode" in said[0]
+    assert "row 3: 2 fields, header has 12" in said[1]
 
 
 def test_equal_faults_are_one_line_with_a_count(tmp_path, points):

@@ -23,10 +23,10 @@ def names(folder: Path) -> list[str]:
 
 def finished(out: Path, *, force: bool = False, text: str = "one") -> Path:
     with run_folder(out, force=force) as folder:
-        (folder.path / "visits.csv").write_text(text)
-        (folder.path / "sheets").mkdir()
-        (folder.path / "sheets" / "T01.html").write_text("<p>")
-        folder.finish({"command": "plan", "status": "complete"})
+        (folder / "visits.csv").write_text(text)
+        (folder / "sheets").mkdir()
+        (folder / "sheets" / "T01.html").write_text("<p>")
+        write_manifest(folder, {"command": "plan", "status": "complete"})
     return out
 
 
@@ -86,7 +86,7 @@ def test_a_link_in_place_of_a_file_is_named(tmp_path):
 
 def test_an_error_leaves_nothing(tmp_path):
     with pytest.raises(ZeroDivisionError), run_folder(tmp_path / "run") as folder:
-        (folder.path / "visits.csv").write_text("half")
+        (folder / "visits.csv").write_text("half")
         raise ZeroDivisionError
     assert names(tmp_path) == []
 
@@ -170,14 +170,14 @@ def test_the_manifest_is_plain_json_in_the_documented_order(tmp_path):
 WRITER = textwrap.dedent(
     """
     import sys, time
-    from planning.output.runs import run_folder
+    from planning.output.runs import run_folder, write_manifest
     print("ready", flush=True)
     for n in range(10_000):
         with run_folder(f"{sys.argv[1]}/run{n}") as folder:
             for k in range(20):
-                (folder.path / f"part{k}.bin").write_bytes(bytes(20_000))
+                (folder / f"part{k}.bin").write_bytes(bytes(20_000))
                 time.sleep(0.0005)
-            folder.finish({"status": "complete"})
+            write_manifest(folder, {"status": "complete"})
     """
 )
 
@@ -188,7 +188,7 @@ def stopped(folder: Path, number: signal.Signals, *, after_s: float) -> int:
         [sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     assert writer.stdout is not None
-    writer.stdout.readline()
+    assert writer.stdout.readline() == b"ready\n"
     time.sleep(after_s)
     writer.send_signal(number)
     writer.stdout.close()
@@ -198,7 +198,7 @@ def stopped(folder: Path, number: signal.Signals, *, after_s: float) -> int:
 def test_a_killed_process_leaves_no_folder_that_looks_finished(tmp_path):
     random = np.random.default_rng(7)
     for after_s in random.uniform(0.01, 0.3, size=6):
-        stopped(tmp_path, signal.SIGKILL, after_s=after_s)
+        assert stopped(tmp_path, signal.SIGKILL, after_s=after_s) == -signal.SIGKILL
         runs = [path for path in tmp_path.iterdir() if not path.name.startswith(".")]
         assert [problem for run in runs for problem in verify(run)] == []
         for run in runs:
@@ -208,7 +208,7 @@ def test_a_killed_process_leaves_no_folder_that_looks_finished(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_process_that_is_asked_to_stop_leaves_nothing_half_done(tmp_path, number):
     for after_s in (0.05, 0.13):
-        assert stopped(tmp_path, number, after_s=after_s) != 0
+        assert stopped(tmp_path, number, after_s=after_s) == -signal.SIGINT  # an unanswered KeyboardInterrupt
         assert not list(tmp_path.glob(".*"))
         assert [problem for run in tmp_path.iterdir() for problem in verify(run)] == []
         for run in tmp_path.iterdir():

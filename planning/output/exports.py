@@ -27,8 +27,9 @@ _FIXED_TIME = "2000-01-01T00:00:00.000Z"
 def write_gpkg(path: str | Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
     """Writes a GeoPackage with one layer per entry, in their order; an existing file is replaced.
 
-    Lists and dicts become JSON texts. The format's own time of writing is fixed at 2000-01-01, so that equal content
-    gives equal bytes. An empty layer keeps its columns.
+    Lists and dicts become JSON texts, times with a zone ISO 8601 texts (the format itself knows only UTC). The
+    format's own time of writing is fixed at 2000-01-01, so that equal content gives equal bytes. An empty layer keeps
+    its columns.
 
     Raises:
         CrsError: a layer has no coordinate reference system.
@@ -61,14 +62,13 @@ def _gdal_clock_stopped() -> Iterator[None]:
 
 
 def _flat(layer: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The layer with every list, tuple and dict as a JSON text: the format has none of them."""
-    nested = [
-        name
-        for name in layer.columns.drop(layer.geometry.name)
-        if layer[name].map(lambda cell: isinstance(cell, list | tuple | dict | np.ndarray)).any()
-    ]
+    """The layer with what the format can't hold as texts: lists and dicts as JSON, local times as ISO 8601."""
+    plain = layer.columns.drop(layer.geometry.name)
+    local = [name for name in plain if isinstance(layer[name].dtype, pd.DatetimeTZDtype)]
+    nested = [name for name in plain if any(isinstance(cell, list | tuple | dict | np.ndarray) for cell in layer[name])]
     texts = {name: [json.dumps(_plain(cell), ensure_ascii=False) for cell in layer[name]] for name in nested}
-    return layer.assign(**texts).reset_index(drop=True)
+    times = {name: pd.Series(layer[name].map(_plain), index=layer.index, dtype=object) for name in local}
+    return layer.assign(**texts, **times).reset_index(drop=True)
 
 
 def write_geojson(frame: gpd.GeoDataFrame, path: str | Path) -> None:

@@ -13,7 +13,6 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import Any
@@ -30,22 +29,11 @@ FIELDS = (
 )
 
 
-@dataclass(frozen=True)
-class RunFolder:
-    """A run that is being built; its files go below `path`."""
-
-    path: Path
-
-    def finish(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Seals the folder with a manifest of `fields` and all its files, and returns it; nothing is written after."""
-        return write_manifest(self.path, fields)
-
-
 @contextmanager
-def run_folder(out: str | Path, *, force: bool = False) -> Iterator[RunFolder]:
+def run_folder(out: str | Path, *, force: bool = False) -> Iterator[Path]:
     """A hidden folder beside `out` to build a run in; it becomes `out` at the end, or vanishes.
 
-    The body writes its files and, last, calls `finish`. When it ends well the folder is verified, flushed to
+    The body writes its files and, last, calls `write_manifest`. When it ends well the folder is verified, flushed to
     the disk and renamed. When it raises, or is stopped by SIGINT or SIGTERM (main thread; raised as KeyboardInterrupt),
     the hidden folder is removed. A kill that nothing can answer leaves only the hidden folder; the next run into
     the same `out` clears it away.
@@ -63,7 +51,7 @@ def run_folder(out: str | Path, *, force: bool = False) -> Iterator[RunFolder]:
     with _term_as_interrupt():
         try:
             _begin(target, partial)
-            yield RunFolder(partial)
+            yield partial
             if problems := verify(partial):
                 raise OutputError(f"{target}: the run isn't sealed: " + "; ".join(problems))
             _flush(partial)
