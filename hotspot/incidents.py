@@ -1,10 +1,10 @@
-"""The incident history: read, checked, and every row accounted for."""
+"""Incident histories: read, checked, and every row of every file accounted for."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import geopandas as gpd
@@ -12,257 +12,251 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
+from pyproj import CRS
 
 from hotspot.areas import Areas
 from hotspot.errors import CrsError, Fault, InputError
-from hotspot.geo import check_metric, to_lonlat, to_metric
+from hotspot.geo import DATUMS, check_metric, to_lonlat, to_metric
 from hotspot.tables import Table, read_table
-from hotspot.times import is_date_only, parse_local
+from hotspot.times import has_no_time_of_day, parse_local, stamped_midnight, zone_of
 
 REQUIRED = ("id", "time", "lon", "lat", "category", "source")
-SOURCES = ("report", "patrol")
-MISSING = ("", "null", "nan", "none", "na", "n/a", "-1", "-1.0")
-SPIKE_SHARE = 0.05  # of the located rows at one point: rather a geocoder's default than a place
-SAID_ROWS = ["file", "row", "reason", "text"]
+OPTIONAL = ("time_end",)
+STATES = ("used", "rejected", "duplicate", "unlocated", "outside")
+NO_PLACE = ("", "nan", "null", "none", "n/a", "-")
+SPIKE_SHARE = 0.05
+SWAPPED_SHARE = 0.5
+YEARS = (2000, 2100)
+NEAR_DEGREES = 1.0  # around the district: a row that lies there only with lon and lat exchanged is swapped
+
+_PATH = str | os.PathLike[str]
+_DEFAULT_FIX = "correct the rows at their source, or raise max_rejected_share"
+_FIXES = {
+    "no source": "say who noticed it: report or patrol",
+    "precision already lost in the spreadsheet": "export the ids as text again",
+    "looks swapped": "exchange lon and lat in these rows",
+}
 
 
 @dataclass(frozen=True)
 class RowCounts:
-    """Where every row went: `read` is the sum of the rest."""
+    """Every row that was read is in exactly one of the other five.
 
-    read: int
-    used: int
-    rejected: int
-    duplicate: int
-    unlocated: int
-    outside: int
+    >>> print(RowCounts(read=5, used=3, rejected=1, unlocated=1))
+    5 rows read = 3 used + 1 rejected + 0 duplicate + 1 unlocated + 0 outside
+    """
+
+    read: int = 0
+    used: int = 0
+    rejected: int = 0
+    duplicate: int = 0
+    unlocated: int = 0
+    outside: int = 0
 
     def __post_init__(self) -> None:
         if self.read != self.used + self.rejected + self.duplicate + self.unlocated + self.outside:
-            raise AssertionError(f"rows were lost: {self}")
-
-    def as_dict(self) -> dict[str, int]:
-        """The manifest's words."""
-        return {f"rows_{name}": count for name, count in vars(self).items()}
+            raise ValueError(f"rows were lost or counted twice: {self}")
 
     def __str__(self) -> str:
-        return (
-            f"{self.read:,} rows read = {self.used:,} used + {self.rejected:,} rejected + {self.duplicate:,} duplicate "
-            f"+ {self.unlocated:,} unlocated + {self.outside:,} outside"
-        )
+        parts = " + ".join(f"{getattr(self, state):,} {state}" for state in STATES)
+        return f"{self.read:,} rows read = {parts}"
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)
 class Incidents:
-    """Located incidents inside the study area, by time and id.
+    """Incidents with a place and a time, sorted by time and id, whatever the order of the files' rows.
 
-    `frame`: `id, time` (zone-aware)`, date_only, category, source, geometry` (metric). `rejects` and `duplicates` list the
-    rows that were not used: `file, row, reason, text`. `inputs` is what the manifest says of each file.
+    `frame`: id (text), time (in `timezone`), time_end (NaT if not given), date_only (the time of day isn't known),
+    category, source, geometry (points in the district's metric CRS). `rejects` and `duplicates` have file, row, reason,
+    text: each row that isn't used for those causes. `inputs` has path, sha256, encoding and counts of each file,
+    `notices` what a reader of any result must know.
     """
 
     frame: gpd.GeoDataFrame
     timezone: str
     counts: RowCounts
-    rejects: pd.DataFrame
-    duplicates: pd.DataFrame
-    inputs: tuple[dict[str, Any], ...]
-    notices: tuple[str, ...]
+    rejects: pd.DataFrame = field(default_factory=lambda: _listing([]))
+    duplicates: pd.DataFrame = field(default_factory=lambda: _listing([]))
+    inputs: list[dict[str, Any]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
-    @classmethod
-    def from_frame(cls, frame: gpd.GeoDataFrame, *, timezone: str) -> Incidents:
-        """Incidents that a program already has: `id, time, category, source, geometry`, and `date_only` where known."""
-        kept = frame if "date_only" in frame else frame.assign(date_only=False)
-        kept = kept.sort_values(["time", "id"], kind="stable", ignore_index=True)
-        counts = RowCounts(len(kept), len(kept), 0, 0, 0, 0)
-        return cls(kept, timezone, counts, _no_rows(), _no_rows(), (), ())
+    @property
+    def crs(self) -> CRS:
+        return CRS.from_user_input(self.frame.crs)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def before(self, as_of: pd.Timestamp) -> Incidents:
+        """Those that happened before `as_of`; the counts are of what was handed in here, as all of it is used."""
+        past = self.frame[self.frame["time"] < as_of].reset_index(drop=True)
+        return Incidents(past, self.timezone, RowCounts(len(past), len(past)), inputs=self.inputs, notices=self.notices)
 
     def summary(self) -> str:
-        return f"incidents: {self.counts}"
+        """One line for people: the row counts and the span of time."""
+        if self.frame.empty:
+            return f"incidents: {self.counts}"
+        first, last = self.frame["time"].iloc[0], self.frame["time"].iloc[-1]
+        return f"incidents: {self.counts}; {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+
+    @classmethod
+    def from_frame(cls, frame: gpd.GeoDataFrame, *, timezone: str, crs: object = None) -> Incidents:
+        """Incidents that a program already holds: points with `time`, and id, category, source, date_only if it has them.
+
+        Times without a zone are local. Without `crs` the frame's own is used; it must be metric. Nothing is set aside:
+        InputError when a time or place is missing.
+        """
+        metric = check_metric(crs if crs is not None else frame.crs)
+        if frame["time"].isna().any() or frame.geometry.isna().any() or frame.geometry.is_empty.any():
+            raise InputError(Fault("frame", "rows without time or place", "leave them out"))
+        time = pd.DatetimeIndex(frame["time"])
+        zone = zone_of(timezone)
+        time = time.tz_convert(zone) if time.tz is not None else time.tz_localize(zone)
+        n = len(frame)
+        given = {name: frame[name].to_numpy() for name in ("id", "category", "source", "date_only") if name in frame}
+        defaults = {"id": [f"{i + 1}" for i in range(n)], "category": [""] * n, "source": ["report"] * n}
+        text = {name: pd.Series(given.get(name, default), dtype="str") for name, default in defaults.items()}
+        date_only = given.get("date_only", np.zeros(n, dtype=bool)).astype(bool)
+        end = pd.DatetimeIndex(frame["time_end"]) if "time_end" in frame else pd.DatetimeIndex([pd.NaT] * n)
+        end = end.tz_convert(zone) if end.tz is not None else end.tz_localize(zone)
+        whole = gpd.GeoDataFrame(
+            {"id": text["id"], "time": time.as_unit("us"), "time_end": end.as_unit("us"), "date_only": date_only}
+            | {"category": text["category"], "source": text["source"]},
+            geometry=np.asarray(frame.geometry.to_crs(metric)), crs=metric,
+        )  # fmt: skip
+        whole = whole.sort_values(["time", "id"], kind="stable", ignore_index=True)
+        return cls(whole, timezone, RowCounts(n, n))
 
 
 def read_incidents(
-    path: str | Path | Sequence[str | Path],
+    path: _PATH | Sequence[_PATH],
     *,
     timezone: str,
-    crs: str,
+    crs: object,
     columns: Mapping[str, str] | None = None,
     datum: str = "wgs84",
     areas: Areas | None = None,
     categories: Collection[str] | None = None,
     max_rejected_share: float = 0.01,
     strict: bool = False,
+    now: pd.Timestamp | None = None,
 ) -> Incidents:
-    """Read one or several exports. Every row ends as used, rejected, duplicate, unlocated or outside, in that care:
+    """Read one or several exports (csv, csv.gz, parquet) into one table.
 
-    a bad time, source, category or number is rejected; the same row again is a duplicate; no coordinates, or 0 0, is
-    unlocated (normal in real exports); a place outside `areas` is outside. Rejected rows are set aside up to
-    `max_rejected_share`, and not at all with `strict`.
+    Each row ends in one state, the first that applies: *rejected* (bad time, id, source, category or coordinates; an id
+    that another row has with other content), *duplicate* (same id, source, time and place as another row), *unlocated*
+    (no coordinates, or 0,0), *outside* of `areas` if given (the border is inside), *used*. Which rows are used doesn't
+    depend on their order. Of rows with one id the first by time, source, place and category is kept.
 
-    Raises InputError with every kind of fault, its first row and its count; CrsError where all coordinates are
-    swapped or in metres.
+    Times before 2000 or after 2100 are rejected, with `now` also those after it. `categories` are the known codes:
+    others are a fault of the whole input.
+
+    Raises CrsError when most rows have lon and lat exchanged or in metres; InputError for faults of a file as a whole,
+    for unknown categories, and when more than `max_rejected_share` of the rows (with `strict`: any) are rejected.
     """
-    check_metric(crs)
-    paths = [path] if isinstance(path, str | Path) else list(path)
-    tables = [read_table(each, required=REQUIRED, optional=("time_end",), columns=columns) for each in paths]
-    text = pd.concat([table.frame.assign(file=table.path, row=table.frame.index) for table in tables], ignore_index=True)
-    times, why = parse_local(text["time"], timezone=timezone)
-    lon, lat, no_number = _degrees(text)
-    located = ~np.isnan(lon) & ~((lon == 0) & (lat == 0))
-    _refuse_foreign(str(paths[0]), lon[located], lat[located], datum, areas, crs)
-    xy = np.full((len(text), 2), np.nan)
-    xy[located] = to_metric(lon[located], lat[located], datum=datum, crs=crs)
-    located &= np.isfinite(xy).all(axis=1)
-    reason = _first_reason(text, why, no_number, categories)
-    reason = np.where((reason == "") & _swapped(lon, lat, located, areas, crs), "lon and lat look swapped", reason)
-    duplicate = (reason == "") & text.duplicated([*REQUIRED]).to_numpy()
-    clash = (reason == "") & ~duplicate & text["id"].duplicated().to_numpy() & (text["id"] != "").to_numpy()
-    reason = np.where(clash, "the id of another row, with other content", reason)
-    good = (reason == "") & ~duplicate
-    inside = good & located & _inside(xy, areas)
-    state = np.select([reason != "", duplicate, ~located, ~inside], ["rejected", "duplicate", "unlocated", "outside"], "used")
-    rejects = _said(text, reason, state == "rejected", [table.bad_rows.assign(file=table.path) for table in tables])
-    _refuse_many(rejects, len(text), max_rejected_share, strict)
-    frame = gpd.GeoDataFrame(
-        {
-            "id": text["id"][inside],
-            "time": times[inside],
-            "date_only": is_date_only(text["time"])[inside],
-            "category": text["category"][inside],
-            "source": text["source"][inside],
-        },
-        geometry=shapely.points(xy[inside]),
-        crs=crs,
-    ).sort_values(["time", "id"], kind="stable", ignore_index=True)
-    inputs = tuple(_entry(table, state[(text["file"] == table.path).to_numpy()]) for table in tables)
-    total = RowCounts(*(sum(entry[f"rows_{name}"] for entry in inputs) for name in RowCounts.__dataclass_fields__))
-    duplicates = _said(text, np.where(duplicate, "the same row again", ""), state == "duplicate", [])
-    return Incidents(frame, timezone, total, rejects, duplicates, inputs, _notices(tables, xy[inside]))
-
-
-def _degrees(text: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """lon, lat (NaN where missing), and where a text is there that is no number."""
-    parsed, wrong = [], np.zeros(len(text), dtype=bool)
-    for name in ("lon", "lat"):
-        cell = text[name].str.strip()
-        value = pd.to_numeric(cell, errors="coerce").to_numpy(dtype=float)
-        missing = cell.str.lower().isin(MISSING).to_numpy(dtype=bool)
-        wrong |= ~missing & ~np.isfinite(value)
-        parsed.append(np.where(missing, np.nan, value))
-    lon, lat = parsed
-    gone = np.isnan(lon) | np.isnan(lat)
-    return np.where(gone, np.nan, lon), np.where(gone, np.nan, lat), wrong
-
-
-def _first_reason(
-    text: pd.DataFrame, why_time: pd.Series, no_number: npt.NDArray[np.bool_], categories: Collection[str] | None
-) -> npt.NDArray[np.object_]:
-    known = text["category"].isin(list(categories)) if categories is not None else pd.Series(True, index=text.index)
-    unmapped = text["category"][~known].value_counts()
-    if len(unmapped):
-        raise InputError(
-            Fault(
-                str(text["file"].iloc[0]), f"category without an activity ({count} rows)",
-                'add it to [categories]; "" leaves it out', row=int(text["row"][text["category"] == name].iloc[0]),
-                field="category", value=str(name),
-            )
-            for name, count in unmapped.sort_index().items()
-        )  # fmt: skip
-    shortened = text["id"].str.fullmatch(r"[+-]?\d+(\.\d+)?[eE][+-]?\d+").to_numpy(dtype=bool)
-    reasons = [
-        (text["id"] == "", "id is missing"),
-        (shortened, "id: precision already lost in the spreadsheet"),
-        (why_time != "", why_time),
-        (no_number, "lon or lat is not a number in degrees"),
-        (~text["source"].isin(SOURCES), f"source is not one of {', '.join(SOURCES)}"),
-    ]
-    found = np.select([np.asarray(bad, dtype=bool) for bad, _ in reasons], [np.asarray(said, dtype=object) for _, said in reasons], "")  # fmt: skip
-    return np.asarray(found, dtype=object)
-
-
-def _refuse_foreign(
-    path: str, lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64], datum: str, areas: Areas | None, crs: str
-) -> None:
-    """Coordinates that are all of another kind than declared: swapped, or metres."""
-    if not len(lon) or datum not in ("wgs84", "gcj02", "bd09"):
-        return
-    metres = float(np.mean((np.abs(lon) > 180) | (np.abs(lat) > 180)))
-    if metres > 0.5:
-        reason = f"values look like metres ({metres:.0%} of the rows)"
-        raise CrsError(Fault(path, reason, "declare their EPSG code: datum = \"EPSG:...\"", field="lon", value=f"{lon[0]:g}"))
-    turned = float(np.mean(_swapped(lon, lat, np.ones(len(lon), dtype=bool), areas, crs)))
-    if turned > 0.5:
-        reason = f"looks swapped: {turned:.0%} of the rows, x in {lon.min():.4g}..{lon.max():.4g}, y in {lat.min():.4g}..{lat.max():.4g}"
-        fix = 'exchange them: columns = { lon = "lat", lat = "lon" }'
-        raise CrsError(Fault(path, reason, fix, field="lon", value=f"{lon[0]:g}"))
-
-
-def _swapped(
-    lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64], located: npt.NDArray[np.bool_], areas: Areas | None, crs: str
-) -> npt.NDArray[np.bool_]:
-    """Rows that lie far from the district as written and in it when exchanged; without areas, latitudes beyond 90."""
-    if areas is None:
-        with np.errstate(invalid="ignore"):
-            return located & (np.abs(lat) > 90) & (np.abs(lon) <= 90)
-    west, south, east, north = shapely.box(*areas.union.bounds).buffer(5000).bounds
-    (x0, y0), (x1, y1) = to_lonlat(np.array([[west, south], [east, north]]), crs)
-    with np.errstate(invalid="ignore"):
-        there = (lon >= x0) & (lon <= x1) & (lat >= y0) & (lat <= y1)
-        turned = (lat >= x0) & (lat <= x1) & (lon >= y0) & (lon <= y1)
-    return located & ~there & turned
-
-
-def _inside(xy: npt.NDArray[np.float64], areas: Areas | None) -> npt.NDArray[np.bool_]:
-    """On the border counts as inside."""
-    if areas is None:
-        return np.ones(len(xy), dtype=bool)
-    area = areas.union
-    shapely.prepare(area)
-    return np.asarray(shapely.intersects_xy(area, xy[:, 0], xy[:, 1]), dtype=bool)
-
-
-def _said(
-    text: pd.DataFrame, reason: npt.NDArray[np.object_], rows: npt.NDArray[np.bool_], broken: list[pd.DataFrame]
-) -> pd.DataFrame:
-    """The rows not used as the documented table. The raw text holds only allow-listed columns."""
-    part = text[rows]
-    raw = [",".join(cells) for cells in part[list(REQUIRED)].itertuples(index=False)]
-    frame = pd.DataFrame({"file": part["file"], "row": part["row"], "reason": reason[rows], "text": raw}, columns=SAID_ROWS)
-    hidden = [rows.assign(text="") for rows in broken if len(rows)]  # columns are unknown in a row that can't be split
-    return pd.concat([frame, *(rows[SAID_ROWS] for rows in hidden)], ignore_index=True)
-
-
-def _refuse_many(rejects: pd.DataFrame, read: int, max_rejected_share: float, strict: bool) -> None:
-    share = len(rejects) / max(read, 1)
-    if rejects.empty or (not strict and share <= max_rejected_share):
-        return
-    groups = rejects.groupby(["file", "reason"], sort=True)
-    raise InputError(
-        Fault(str(file), str(reason), "correct the rows, or raise max_rejected_share", row=int(rows["row"].iloc[0]),
-              value=str(rows["text"].iloc[0]) or None, count=len(rows))
-        for (file, reason), rows in groups
+    metric = check_metric(crs)
+    paths = [path] if isinstance(path, str | os.PathLike) else list(path)
+    tables = [read_table(each, required=REQUIRED, optional=OPTIONAL, columns=columns) for each in paths]
+    if not tables:
+        raise InputError(Fault("incidents", "no file is named", "give at least one path"))
+    rows = _all_rows(tables)
+    _check_categories(rows, categories, tables[0].path)
+    reference = _reference_bounds(areas, metric)
+    judged = _judge(rows, tables, timezone=timezone, crs=metric, datum=datum, reference=reference, now=now)
+    _mark_duplicates(judged)
+    _mark_places(judged, areas)
+    rejects = _rejects(judged, tables)
+    _check_share(rejects, len(judged), max_rejected_share=max_rejected_share, strict=strict)
+    frame, notices = _used(judged, metric, timezone)
+    notices = _file_notices(tables) + notices
+    return Incidents(
+        frame, timezone, _counts(judged),
+        rejects=_listing_of(rejects), duplicates=_listing_of(_named(judged[judged["state"] == "duplicate"], tables)),
+        inputs=[_input_of(table, _counts(judged[judged["file"] == i])) for i, table in enumerate(tables)], notices=notices,
     )  # fmt: skip
 
 
-def _entry(table: Table, state: npt.NDArray[np.str_]) -> dict[str, Any]:
-    counts = {name: int((state == name).sum()) for name in ("used", "rejected", "duplicate", "unlocated", "outside")}
-    counts["rejected"] += len(table.bad_rows)
-    read = len(state) + len(table.bad_rows)
-    return {"path": table.path, "sha256": table.sha256, "encoding": table.encoding, "rows_read": read} | {
-        f"rows_{name}": count for name, count in counts.items()
-    }
+def _all_rows(tables: Sequence[Table]) -> pd.DataFrame:
+    """The rows of all files below each other with `file`, `row` and their fate so far; broken ones have empty fields."""
+    parts = []
+    for i, table in enumerate(tables):
+        good = table.frame.reindex(columns=[*REQUIRED, *OPTIONAL], fill_value="")
+        parts.append(good.assign(file=i, row=table.frame.index.to_numpy(), reason="", text=""))
+        broken = table.bad_rows.assign(file=i)
+        if len(broken):
+            parts.append(broken.assign(**dict.fromkeys((*REQUIRED, *OPTIONAL), "")))
+    rows = pd.concat(parts, ignore_index=True)
+    rows = rows.sort_values(["file", "row"], kind="stable", ignore_index=True)
+    rows["broken"] = rows["reason"] != ""
+    rows["state"] = np.where(rows["broken"], "rejected", "used")
+    rows["field"] = ""
+    return rows
 
 
-def _notices(tables: Sequence[Table], xy: npt.NDArray[np.float64]) -> tuple[str, ...]:
-    told = [
-        f"{table.path}: columns not read: {', '.join(table.dropped_columns)}" for table in tables if table.dropped_columns
-    ]
-    if len(xy):
-        _, counts = np.unique(xy, axis=0, return_counts=True)
-        share = counts.max() / len(xy)
-        if share > SPIKE_SHARE and counts.max() > 20:
-            told.append(f"top point holds {share:.0%} of the located rows: a geocoder's default?")
-    return tuple(told)
+def _check_categories(rows: pd.DataFrame, categories: Collection[str] | None, path: str) -> None:
+    if categories is None:
+        return
+    counts = rows.loc[(rows["category"] != "") & ~rows["category"].isin(list(categories)), "category"].value_counts()
+    faults = [
+        Fault(path, f"category without an activity ({counts[code]} rows)", 'add it to [categories]; "" leaves it out',
+              field="category", value=str(code))
+        for code in sorted(counts.index)
+    ]  # fmt: skip
+    if faults:
+        raise InputError(faults)
 
 
-def _no_rows() -> pd.DataFrame:
-    return pd.DataFrame({name: pd.Series(dtype=int if name == "row" else str) for name in SAID_ROWS})
+def _reject(rows: pd.DataFrame, bad: pd.Series[bool] | npt.NDArray[np.bool_], column: str, reason: object) -> None:
+    """Reject the rows where `bad` holds and that weren't rejected for an earlier reason."""
+    new = np.asarray(bad, dtype=bool) & (rows["state"] != "rejected").to_numpy()
+    if new.any():
+        rows.loc[new, "reason"] = reason[new] if isinstance(reason, pd.Series) else reason
+        rows.loc[new, ["state", "field"]] = ["rejected", column]
+
+
+def _judge(
+    rows: pd.DataFrame,
+    tables: Sequence[Table],
+    *,
+    timezone: str,
+    crs: CRS,
+    datum: str,
+    reference: tuple[float, float, float, float] | None,
+    now: pd.Timestamp | None,
+) -> pd.DataFrame:
+    """Times and coordinates of the rows (`time`, `time_end`, `x`, `y`, `located`), and who is rejected."""
+    text = rows.copy()
+    _reject(rows, text["id"] == "", "id", "no id")
+    _reject(rows, text["id"].str.fullmatch(r"\d(\.\d+)?[eE]\+?\d+"), "id", "precision already lost in the spreadsheet")
+    _judge_times(rows, text, timezone=timezone, now=now)
+    for name in ("category", "source"):
+        _reject(rows, text[name] == "", name, f"no {name}")
+    located = _judge_numbers(rows, text)
+    lon, lat = rows["lon"].to_numpy(dtype=float), rows["lat"].to_numpy(dtype=float)
+    if datum.lower() in DATUMS or CRS.from_user_input(datum).is_geographic:
+        _check_degrees(rows, lon, lat, located, reference, tables)
+    placed = located & (rows["state"] != "rejected").to_numpy()
+    xy = np.full((len(rows), 2), np.nan)
+    xy[placed] = to_metric(lon[placed], lat[placed], datum=datum, crs=crs)
+    _reject(rows, placed & np.isnan(xy[:, 0]), "lon", "the district's projection can't show this place")
+    shown = text[[*REQUIRED]].agg(",".join, axis=1).where(~rows["broken"], rows["text"]) if _any_told(rows) else ""
+    return rows.assign(
+        x=xy[:, 0], y=xy[:, 1], located=located, text=shown,
+        value=_value_of(rows, text), midnight_text=has_no_time_of_day(text["time"]),
+    )  # fmt: skip
+
+
+def _any_told(rows: pd.DataFrame) -> bool:
+    """Raw text is joined lazily in `_tell`; here only broken rows carry theirs."""
+    return False
+
+
+def _value_of(rows: pd.DataFrame, text: pd.DataFrame) -> pd.Series[str]:
+    """The text of the field for which a row was rejected."""
+    value = pd.Series("", index=rows.index, dtype="str")
+    for name in set(rows["field"]) - {""}:
+        value = value.mask(rows["field"] == name, text[name])
+    return value

@@ -144,7 +144,7 @@ def hour_of_week(times: pd.DatetimeIndex) -> npt.NDArray[np.int64]:
     >>> hour_of_week(pd.DatetimeIndex(["2024-12-02 00:30", "2024-12-08 23:00"], tz="Asia/Shanghai")).tolist()
     [0, 167]
     """
-    hours = np.asarray(times.dayofweek, dtype=float) * 24 + np.asarray(times.hour, dtype=float)
+    hours = np.asarray(times.day_of_week, dtype=float) * 24 + np.asarray(times.hour, dtype=float)
     return np.where(np.isnan(hours), -1, hours).astype(np.int64)
 
 

@@ -20,8 +20,7 @@ import pyogrio
 import shapely
 from pyproj import CRS
 
-from hotspot.areas import read_geo
-from hotspot.errors import Fault, InputError
+from hotspot.errors import CrsError, Fault, InputError
 from hotspot.geo import check_metric
 from hotspot.tables import local_path
 
@@ -91,7 +90,7 @@ def read_streets(path: str | Path, *, crs: str | None = None) -> Streets:
     elif name.endswith(".graphml"):
         lines = _from_graphml(path)
     else:
-        lines = read_geo(path)
+        lines = _from_vector(path)
     metric = check_metric(crs) if crs else lines.estimate_utm_crs()
     streets = from_lines(lines.to_crs(metric))
     if not len(streets.edges):
@@ -148,6 +147,17 @@ def _split(
     used, node = np.unique(np.r_[vertex[twice[begins]], vertex[twice[closes]]], return_inverse=True)
     u, v = np.split(node.ravel(), 2)
     return np.asarray(shapes, dtype=object), line[twice[begins]], u, v, xy[first[used]]
+
+
+def _from_vector(path: str | Path) -> gpd.GeoDataFrame:
+    file = local_path(path)
+    try:
+        lines = gpd.read_parquet(file) if file.suffix.lower() == ".parquet" else pyogrio.read_dataframe(file)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, OSError) as error:
+        raise InputError(Fault(str(path), f"can't be read: {error}", "export it again")) from error
+    if lines.crs is None:
+        raise CrsError(Fault(str(path), "CRS unknown", "write it with its CRS (a .prj file beside a shapefile)"))
+    return lines
 
 
 def _from_graphml(path: str | Path) -> gpd.GeoDataFrame:

@@ -1,0 +1,106 @@
+"""PyVRP as a second engine: warm started, its answer re-checked by the caller on the exact problem."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import numpy.typing as npt
+
+from planning.problem import Problem
+from planning.solving.instance import make_instance, team_groups
+
+NO_WAY = 10**7  # seconds: above every shift, small enough that sums and penalties don't overflow
+LONGEST_S = 10**6  # eleven days; longer horizons stay with the native search
+
+
+def improve_with_pyvrp(
+    problem: Problem, routes: list[list[int]], *, seed: int, iterations: int, time_limit_s: float | None = None
+) -> list[list[int]]:
+    """PyVRP's best routes from this start; the start itself where it finds none or the numbers don't suit it.
+
+    One profile per group of teams: its mode's times rounded up to whole seconds, with no way over legs that are too
+    long and to demands that the group may not serve.
+    """
+    import pyvrp  # importing it installs a handler that writes to standard output
+
+    logger = logging.getLogger("pyvrp")
+    logger.handlers.clear()
+    logger.setLevel(logging.WARNING)
+    horizon = float(np.abs(problem.shift_s).max(initial=0.0))
+    if horizon > LONGEST_S or not (problem.value > 0).any() or problem.shift_s.min() < 0:
+        return routes
+    groups, _ = team_groups(problem)
+    data = _data(problem, groups, pyvrp)
+    warm = [
+        pyvrp.Route(data, [pyvrp.Activity(pyvrp.ActivityType.CLIENT, d) for d in routes[team]], kind)
+        for kind, group in enumerate(groups)
+        for team in group
+        if routes[team]
+    ]
+    stop = pyvrp.stop.MaxIterations(iterations)
+    if time_limit_s is not None:
+        stop = pyvrp.stop.MultipleCriteria([stop, pyvrp.stop.MaxRuntime(max(0.0, time_limit_s))])
+    result = pyvrp.solve(
+        data, stop, seed=seed % 2**31, collect_stats=False, display=False, initial_solution=pyvrp.Solution(data, warm)
+    )
+    return _routes(result.best, groups, problem.teams) if result.best.is_feasible() else routes
+
+
+def _data(problem: Problem, groups: list[npt.NDArray[np.int64]], pyvrp: object) -> object:
+    import pyvrp as p
+
+    places = problem.travel_s.shape[1]
+    demands, instance = problem.demands, make_instance(problem)
+    starts = [int(problem.team_start[group[0]]) for group in groups]
+    ends = [int(problem.team_end[group[0]]) for group in groups]
+    depots = sorted(set(starts) | set(ends))
+    at = np.concatenate([problem.demand_place, np.array(depots, dtype=np.int64)])
+    longest = float(np.max(np.where(np.isfinite(instance.leg), instance.leg, 0.0), initial=1.0))
+    least = float(problem.value[problem.value > 0].min())
+    # the least value must outweigh any detour, or PyVRP prefers not to go
+    scale = max(2 * longest / least, 10_000 / float(problem.value.max()))
+    matrices = []
+    for group in groups:
+        legs = instance.leg[problem.team_mode[group[0]]][np.ix_(at, at)]
+        whole = np.where(np.isfinite(legs), np.ceil(np.where(np.isfinite(legs), legs, 0.0) - 1e-6), NO_WAY)
+        barred = np.flatnonzero(~problem.eligible[group[0]])
+        whole[barred, :], whole[:, barred] = NO_WAY, NO_WAY
+        np.fill_diagonal(whole, 0)
+        matrices.append(whole.astype(np.int64))
+    locations = [p.Location(x=int(place), y=0) for place in at]
+    clients = [
+        p.Client(
+            location=d,
+            service_duration=int(np.ceil(problem.dwell_s[d] - 1e-6)),
+            tw_early=int(max(0, np.ceil(problem.window_s[d, 0]))),
+            tw_late=int(max(0, np.ceil(problem.window_s[d, 0]), np.floor(min(problem.window_s[d, 1], LONGEST_S)))),
+            prize=int(problem.value[d] * scale),
+            required=False,
+        )
+        for d in range(demands)
+    ]
+    kinds = [
+        p.VehicleType(
+            num_available=len(group),
+            start_depot=depots.index(starts[k]),
+            end_depot=depots.index(ends[k]),
+            tw_early=int(np.ceil(problem.shift_s[group[0], 0])),
+            tw_late=int(max(np.ceil(problem.shift_s[group[0], 0]), np.floor(problem.shift_s[group[0], 1]))),
+            unit_distance_cost=1,
+            profile=k,
+        )
+        for k, group in enumerate(groups)
+    ]
+    assert places > int(at.max())
+    return p.ProblemData(
+        locations, clients, [p.Depot(location=demands + i) for i in range(len(depots))], kinds, matrices, matrices
+    )
+
+
+def _routes(solution: object, groups: list[npt.NDArray[np.int64]], teams: int) -> list[list[int]]:
+    free = [list(group) for group in groups]
+    routes: list[list[int]] = [[] for _ in range(teams)]
+    for route in solution.routes():  # type: ignore[attr-defined]
+        routes[int(free[route.vehicle_type()].pop(0))] = [int(stop.idx) for stop in route if stop.is_client()]
+    return routes
