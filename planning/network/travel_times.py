@@ -116,7 +116,8 @@ def _ends(network: Network, snaps: Snaps, length: Floats, *, leaving: bool) -> t
     """(n, 2) seconds and metres between each place and the ends u, v of its edge; inf against a one-way street."""
     share = np.column_stack([snaps.fraction, 1 - snaps.fraction])
     along, against = network.ahead[snaps.edge], network.back[snaps.edge]
-    open_ = np.column_stack([against, along] if leaving else [along, against]) & snaps.ok[:, None]
+    open_ = np.column_stack([against, along] if leaving else [along, against])
+    open_ = (open_ | (share < 1e-9)) & snaps.ok[:, None]  # at the very end of a one-way street nothing is driven
     with np.errstate(invalid="ignore"):
         seconds = np.where(open_, share * network.cost_s[snaps.edge][:, None], np.inf)
     return seconds, share * length[snaps.edge][:, None]
