@@ -9,33 +9,22 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import shapely
 from pyproj import CRS
 
+from hotspot import intake
 from hotspot.areas import Areas
-from hotspot.errors import CrsError, Fault, InputError
-from hotspot.geo import DATUMS, check_metric, to_lonlat, to_metric
+from hotspot.errors import Fault, InputError
+from hotspot.geo import check_metric, to_lonlat
 from hotspot.tables import Table, read_table
-from hotspot.times import has_no_time_of_day, parse_local, stamped_midnight, zone_of
+from hotspot.times import stamped_midnight, zone_of
 
-REQUIRED = ("id", "time", "lon", "lat", "category", "source")
-OPTIONAL = ("time_end",)
 STATES = ("used", "rejected", "duplicate", "unlocated", "outside")
-NO_PLACE = ("", "nan", "null", "none", "n/a", "-")
 SPIKE_SHARE = 0.05
-SWAPPED_SHARE = 0.5
-YEARS = (2000, 2100)
-NEAR_DEGREES = 1.0  # around the district: a row that lies there only with lon and lat exchanged is swapped
+LEAST_ROWS_FOR_SPIKES = 100
 
 _PATH = str | os.PathLike[str]
-_DEFAULT_FIX = "correct the rows at their source, or raise max_rejected_share"
-_FIXES = {
-    "no source": "say who noticed it: report or patrol",
-    "precision already lost in the spreadsheet": "export the ids as text again",
-    "looks swapped": "exchange lon and lat in these rows",
-}
 
 
 @dataclass(frozen=True)
@@ -78,8 +67,8 @@ class Incidents:
     frame: gpd.GeoDataFrame
     timezone: str
     counts: RowCounts
-    rejects: pd.DataFrame = field(default_factory=lambda: _listing([]))
-    duplicates: pd.DataFrame = field(default_factory=lambda: _listing([]))
+    rejects: pd.DataFrame = field(default_factory=lambda: intake.no_listing())
+    duplicates: pd.DataFrame = field(default_factory=lambda: intake.no_listing())
     inputs: list[dict[str, Any]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
@@ -104,7 +93,7 @@ class Incidents:
 
     @classmethod
     def from_frame(cls, frame: gpd.GeoDataFrame, *, timezone: str, crs: object = None) -> Incidents:
-        """Incidents that a program already holds: points with `time`, and id, category, source, date_only if it has them.
+        """Incidents that a program holds: points with `time`, and id, category, source, date_only if it has them.
 
         Times without a zone are local. Without `crs` the frame's own is used; it must be metric. Nothing is set aside:
         InputError when a time or place is missing.
@@ -159,104 +148,65 @@ def read_incidents(
     """
     metric = check_metric(crs)
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
-    tables = [read_table(each, required=REQUIRED, optional=OPTIONAL, columns=columns) for each in paths]
+    tables = [read_table(each, required=intake.REQUIRED, optional=intake.OPTIONAL, columns=columns) for each in paths]
     if not tables:
         raise InputError(Fault("incidents", "no file is named", "give at least one path"))
-    rows = _all_rows(tables)
-    _check_categories(rows, categories, tables[0].path)
-    reference = _reference_bounds(areas, metric)
-    judged = _judge(rows, tables, timezone=timezone, crs=metric, datum=datum, reference=reference, now=now)
-    _mark_duplicates(judged)
-    _mark_places(judged, areas)
-    rejects = _rejects(judged, tables)
-    _check_share(rejects, len(judged), max_rejected_share=max_rejected_share, strict=strict)
-    frame, notices = _used(judged, metric, timezone)
-    notices = _file_notices(tables) + notices
+    rows = intake.all_rows(tables)
+    intake.check_categories(rows, categories, tables[0].path)
+    intake.judge_text(rows, timezone=timezone, now=now)
+    intake.judge_places(rows, tables, crs=metric, datum=datum, areas=areas)
+    intake.mark_duplicates(rows, tables)
+    intake.mark_elsewhere(rows, areas)
+    intake.check_share(rows, tables, max_rejected_share=0.0 if strict else max_rejected_share)
+    frame = _used(rows, metric, timezone)
     return Incidents(
-        frame, timezone, _counts(judged),
-        rejects=_listing_of(rejects), duplicates=_listing_of(_named(judged[judged["state"] == "duplicate"], tables)),
-        inputs=[_input_of(table, _counts(judged[judged["file"] == i])) for i, table in enumerate(tables)], notices=notices,
-    )  # fmt: skip
+        frame,
+        timezone,
+        _counts(rows),
+        rejects=intake.listing(rows[rows["state"] == "rejected"], tables),
+        duplicates=intake.listing(rows[rows["state"] == "duplicate"], tables),
+        inputs=[_input_of(table, _counts(rows[rows["file"] == i])) for i, table in enumerate(tables)],
+        notices=_notices(frame, tables),
+    )
 
 
-def _all_rows(tables: Sequence[Table]) -> pd.DataFrame:
-    """The rows of all files below each other with `file`, `row` and their fate so far; broken ones have empty fields."""
-    parts = []
-    for i, table in enumerate(tables):
-        good = table.frame.reindex(columns=[*REQUIRED, *OPTIONAL], fill_value="")
-        parts.append(good.assign(file=i, row=table.frame.index.to_numpy(), reason="", text=""))
-        broken = table.bad_rows.assign(file=i)
-        if len(broken):
-            parts.append(broken.assign(**dict.fromkeys((*REQUIRED, *OPTIONAL), "")))
-    rows = pd.concat(parts, ignore_index=True)
-    rows = rows.sort_values(["file", "row"], kind="stable", ignore_index=True)
-    rows["broken"] = rows["reason"] != ""
-    rows["state"] = np.where(rows["broken"], "rejected", "used")
-    rows["field"] = ""
-    return rows
+def _used(rows: pd.DataFrame, crs: CRS, timezone: str) -> gpd.GeoDataFrame:
+    used = rows[rows["state"] == "used"].sort_values(["at", "id"], kind="stable", ignore_index=True)
+    date_only = used["no_time_of_day"].to_numpy(dtype=bool) | stamped_midnight(pd.DatetimeIndex(used["at"]))
+    return gpd.GeoDataFrame(
+        {"id": used["id"], "time": used["at"], "time_end": used["until"], "date_only": date_only}
+        | {"category": used["category"], "source": used["source"]},
+        geometry=shapely.points(used["x"].to_numpy(dtype=float), used["y"].to_numpy(dtype=float)),
+        crs=crs,
+    )
 
 
-def _check_categories(rows: pd.DataFrame, categories: Collection[str] | None, path: str) -> None:
-    if categories is None:
-        return
-    counts = rows.loc[(rows["category"] != "") & ~rows["category"].isin(list(categories)), "category"].value_counts()
-    faults = [
-        Fault(path, f"category without an activity ({counts[code]} rows)", 'add it to [categories]; "" leaves it out',
-              field="category", value=str(code))
-        for code in sorted(counts.index)
-    ]  # fmt: skip
-    if faults:
-        raise InputError(faults)
+def _counts(rows: pd.DataFrame) -> RowCounts:
+    found = rows["state"].value_counts()
+    return RowCounts(len(rows), **{state: int(found.get(state, 0)) for state in STATES})
 
 
-def _reject(rows: pd.DataFrame, bad: pd.Series[bool] | npt.NDArray[np.bool_], column: str, reason: object) -> None:
-    """Reject the rows where `bad` holds and that weren't rejected for an earlier reason."""
-    new = np.asarray(bad, dtype=bool) & (rows["state"] != "rejected").to_numpy()
-    if new.any():
-        rows.loc[new, "reason"] = reason[new] if isinstance(reason, pd.Series) else reason
-        rows.loc[new, ["state", "field"]] = ["rejected", column]
+def _input_of(table: Table, counts: RowCounts) -> dict[str, Any]:
+    of_rows = {f"rows_{name}": value for name, value in counts.as_dict().items()}
+    return {"path": table.path, "sha256": table.sha256, "encoding": table.encoding} | of_rows
 
 
-def _judge(
-    rows: pd.DataFrame,
-    tables: Sequence[Table],
-    *,
-    timezone: str,
-    crs: CRS,
-    datum: str,
-    reference: tuple[float, float, float, float] | None,
-    now: pd.Timestamp | None,
-) -> pd.DataFrame:
-    """Times and coordinates of the rows (`time`, `time_end`, `x`, `y`, `located`), and who is rejected."""
-    text = rows.copy()
-    _reject(rows, text["id"] == "", "id", "no id")
-    _reject(rows, text["id"].str.fullmatch(r"\d(\.\d+)?[eE]\+?\d+"), "id", "precision already lost in the spreadsheet")
-    _judge_times(rows, text, timezone=timezone, now=now)
-    for name in ("category", "source"):
-        _reject(rows, text[name] == "", name, f"no {name}")
-    located = _judge_numbers(rows, text)
-    lon, lat = rows["lon"].to_numpy(dtype=float), rows["lat"].to_numpy(dtype=float)
-    if datum.lower() in DATUMS or CRS.from_user_input(datum).is_geographic:
-        _check_degrees(rows, lon, lat, located, reference, tables)
-    placed = located & (rows["state"] != "rejected").to_numpy()
-    xy = np.full((len(rows), 2), np.nan)
-    xy[placed] = to_metric(lon[placed], lat[placed], datum=datum, crs=crs)
-    _reject(rows, placed & np.isnan(xy[:, 0]), "lon", "the district's projection can't show this place")
-    shown = text[[*REQUIRED]].agg(",".join, axis=1).where(~rows["broken"], rows["text"]) if _any_told(rows) else ""
-    return rows.assign(
-        x=xy[:, 0], y=xy[:, 1], located=located, text=shown,
-        value=_value_of(rows, text), midnight_text=has_no_time_of_day(text["time"]),
-    )  # fmt: skip
-
-
-def _any_told(rows: pd.DataFrame) -> bool:
-    """Raw text is joined lazily in `_tell`; here only broken rows carry theirs."""
-    return False
-
-
-def _value_of(rows: pd.DataFrame, text: pd.DataFrame) -> pd.Series[str]:
-    """The text of the field for which a row was rejected."""
-    value = pd.Series("", index=rows.index, dtype="str")
-    for name in set(rows["field"]) - {""}:
-        value = value.mask(rows["field"] == name, text[name])
-    return value
+def _notices(frame: gpd.GeoDataFrame, tables: Sequence[Table]) -> list[str]:
+    """Columns that weren't read, dates without a time of day, and places that look like a geocoder's default."""
+    told = [
+        f"{table.path}: columns not read: {', '.join(table.dropped_columns)}"
+        for table in tables
+        if table.dropped_columns
+    ]
+    if frame["date_only"].any():
+        count = int(frame["date_only"].sum())
+        told.append(f"{count:,} incidents ({count / len(frame):.1%}) have a date but no time of day")
+    if len(frame) < LEAST_ROWS_FOR_SPIKES:
+        return told
+    places = pd.DataFrame({"x": frame.geometry.x.round(1), "y": frame.geometry.y.round(1)}).value_counts()
+    spikes = places[places > SPIKE_SHARE * len(frame)]
+    for (lon, lat), count in zip(to_lonlat(spikes.index.to_frame().to_numpy(), frame.crs), spikes, strict=True):
+        told.append(
+            f"one point ({lon:.5f}, {lat:.5f}) holds {count / len(frame):.1%} of the incidents: a default location?"
+        )
+    return told

@@ -42,7 +42,7 @@ def zone_of(timezone: str) -> ZoneInfo:
 def parse_local(text: pd.Series[str], *, timezone: str) -> tuple[pd.Series[pd.Timestamp], pd.Series[str]]:
     """Instants, and why a text gives none ('' where it does); both with the index of `text`.
 
-    Read are `2026-03-15 21:05[:09]`, with `T`, with `/`, with an offset or `Z`, `2026年3月15日 21时05分`, and dates alone
+    Read are `2026-03-15 21:05[:09]`, with `T`, with `/`, with an offset or `Z`, `2026年3月15日 21时05分`, dates alone
     (00:00 of that day). 24:00 is 00:00 of the next day. Without an offset a text is the district's wall clock: in the
     hour that occurs twice it means the first, in the hour that is left out it means nothing. Day-month order such as
     03/04/2026 isn't guessed.

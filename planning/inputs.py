@@ -53,14 +53,14 @@ def read_inputs(config: Config, *, strict: bool = False, progress: Progress = la
     with collecting("areas"):
         areas = read_areas(config.district.areas, crs=crs)
     with collecting("points"):
-        points = read_points(config.points.path, crs=crs, columns=config.points.columns)
+        points = read_points(config.points.path, crs=crs, columns=config.points.columns, areas=areas)
     with collecting("teams"):
         teams = read_teams(config.teams.path, points=points, areas=areas, columns=config.teams.columns)
     with collecting("streets"):
-        streets = read_streets(config.streets, crs=crs)
+        streets = read_streets(config.streets.path, crs=crs)
     with collecting("incidents"):
         incidents = read_incidents(
-            list(config.incidents.paths),
+            config.incidents.path,
             timezone=config.district.timezone,
             crs=crs,
             columns=config.incidents.columns,
@@ -72,7 +72,7 @@ def read_inputs(config: Config, *, strict: bool = False, progress: Progress = la
         )
     if incidents is not None and streets is not None:
         with collecting("streets"):
-            _check_streets_match(incidents, streets, str(config.streets))
+            _check_streets_match(incidents, streets, str(config.streets.path))
     if faults or areas is None or incidents is None or points is None or teams is None or streets is None:
         raise InputError(faults)
     return Inputs(areas, incidents, points, teams, streets)

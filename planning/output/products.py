@@ -111,7 +111,7 @@ class RunFacts:
 
     def _input_entries(self) -> list[dict[str, Any]]:
         config = self.config
-        tables = [config.district.areas, config.points.path, config.teams.path, config.streets]
+        tables = [config.district.areas, config.points.path, config.teams.path, config.streets.path]
         folder = config.folder
         return [_shown(entry, folder) for entry in self.inputs.incidents.inputs] + [
             _shown({"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}, folder)

@@ -31,9 +31,9 @@ def improve_with_pyvrp(
     if horizon > LONGEST_S or not (problem.value > 0).any() or problem.shift_s.min() < 0:
         return routes
     groups, _ = team_groups(problem)
-    data = _data(problem, groups, pyvrp)
+    data = _data(problem, groups)
     warm = [
-        pyvrp.Route(data, [pyvrp.Activity(pyvrp.ActivityType.CLIENT, d) for d in routes[team]], kind)
+        pyvrp.Route(data, routes[team], kind)
         for kind, group in enumerate(groups)
         for team in group
         if routes[team]
@@ -47,10 +47,9 @@ def improve_with_pyvrp(
     return _routes(result.best, groups, problem.teams) if result.best.is_feasible() else routes
 
 
-def _data(problem: Problem, groups: list[npt.NDArray[np.int64]], pyvrp: object) -> object:
+def _data(problem: Problem, groups: list[npt.NDArray[np.int64]]) -> object:
     import pyvrp as p
 
-    places = problem.travel_s.shape[1]
     demands, instance = problem.demands, make_instance(problem)
     starts = [int(problem.team_start[group[0]]) for group in groups]
     ends = [int(problem.team_end[group[0]]) for group in groups]
@@ -92,7 +91,6 @@ def _data(problem: Problem, groups: list[npt.NDArray[np.int64]], pyvrp: object) 
         )
         for k, group in enumerate(groups)
     ]
-    assert places > int(at.max())
     return p.ProblemData(
         locations, clients, [p.Depot(location=demands + i) for i in range(len(depots))], kinds, matrices, matrices
     )

@@ -14,10 +14,12 @@ import pandas as pd
 import shapely
 
 from hotspot.areas import Areas
+from hotspot.errors import OutputError
 from hotspot.hotspots import Hotspots
 from hotspot.mapping import render_page
 from hotspot.mapping.explanation import explanation_text
 from planning.network import Streets
+from planning.output.runs import MANIFEST, verify, write_manifest
 from planning.output.tables import legs_table, unserved_table, visits_table
 from planning.plan import Plan
 
@@ -213,12 +215,18 @@ def _rings(shape: shapely.Polygon | shapely.MultiPolygon) -> list[list[list[floa
 
 
 def redraw_map(run: str | Path) -> Path:
-    """Draw `map.html` of a finished run again from its `page.json`, and seal the run anew. Returns the page's path."""
-    from planning.output.runs import reseal
+    """Draw `map.html` of a finished run again from its `page.json`, and seal the run anew. Returns the page's path.
 
+    Raises OutputError when anything but the map itself is missing or changed.
+    """
     folder = Path(run)
-    with reseal(folder):
-        payload = json.loads((folder / "page.json").read_text(encoding="utf-8"))
-        page = folder / "map.html"
-        page.write_text(render_page(payload, language=payload["language"], title=payload["title"]), encoding="utf-8")
-    return page
+    problems = [problem for problem in verify(folder) if not problem.startswith("map.html:")]
+    if problems:
+        raise OutputError(f"{folder}: not a whole run: " + "; ".join(problems))
+    payload = json.loads((folder / "page.json").read_text(encoding="utf-8"))
+    drawn = folder / "map.html.new"
+    drawn.write_text(render_page(payload, language=payload["language"], title=payload["title"]), encoding="utf-8")
+    drawn.replace(folder / "map.html")
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    write_manifest(folder, {name: value for name, value in manifest.items() if name not in ("schema", "files")})
+    return folder / "map.html"
