@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ DATUMS = ("wgs84", "gcj02", "bd09")
 _AXIS_M = 6_378_245.0  # Krasovsky ellipsoid, on which GCJ-02 is computed
 _ECCENTRICITY2 = 0.006_693_421_622_965_943
 _CHINA = (72.004, 137.8347, 0.8293, 55.8271)  # west, east, south, north: outside of it the published shift is zero
+_EPSG = re.compile(r"^(?:EPSG:)?(\d{4,6})$", re.IGNORECASE)
 _STEPS = 3  # each step shrinks the error several hundred times: 700 m -> below 1 mm
 
 
@@ -64,20 +67,27 @@ def to_metric(lon: npt.ArrayLike, lat: npt.ArrayLike, *, datum: str, crs: object
     x, y = np.asarray(lon, dtype=float), np.asarray(lat, dtype=float)
     if datum.lower() in DATUMS:
         x, y = from_datum(x, y, datum)
-        origin = CRS.from_epsg(4326)
-    else:
-        origin = _declared(datum)
-    east, north = Transformer.from_crs(origin, target, always_xy=True).transform(x, y)
+    east, north = Transformer.from_crs(datum_crs(datum), target, always_xy=True).transform(x, y)
     xy = np.column_stack([east, north]).astype(float)
     xy[~np.isfinite(xy).all(axis=1)] = np.nan
     return xy
 
 
-def _declared(datum: str) -> CRS:
+def datum_crs(datum: str) -> CRS:
+    """The CRS that coordinates in this datum have once the Chinese shifts are taken away. Raises CrsError.
+
+    >>> datum_crs("gcj02").to_epsg(), datum_crs("EPSG:4526").is_projected
+    (4326, True)
+    """
+    if datum.lower() in DATUMS:
+        return CRS.from_epsg(4326)
+    fix = f"use one of {', '.join(DATUMS)} or an EPSG code"
+    code = _EPSG.match(datum)  # only codes: the library also guesses at names, and finds planets
+    if code is None:
+        raise CrsError(Fault("datum", "isn't a known datum", fix, value=datum))
     try:
-        return CRS.from_user_input(datum)
+        return CRS.from_epsg(int(code[1]))
     except CRSError as error:
-        fix = f"use one of {', '.join(DATUMS)} or an EPSG code"
         raise CrsError(Fault("datum", "isn't a known datum", fix, value=datum)) from error
 
 
@@ -112,11 +122,22 @@ def from_datum(lon: Floats, lat: Floats, datum: str) -> tuple[Floats, Floats]:
     if datum.lower() == "wgs84":
         return lon, lat
     inside = _in_china(lon, lat)
-    x, y = lon.copy(), lat.copy()
-    for _ in range(_STEPS):
-        at_x, at_y = _gcj02(x, y) if datum.lower() == "gcj02" else _bd09(*_gcj02(x, y))
-        x, y = x + (lon - at_x), y + (lat - at_y)
+    x, y = lon, lat
+    if datum.lower() == "bd09":
+        x, y = _undone(_bd09, x, y)
+    x, y = _undone(_gcj02, x, y)
     return np.where(inside, x, lon), np.where(inside, y, lat)
+
+
+def _undone(
+    shift: Callable[[Floats, Floats], tuple[Floats, Floats]], lon: Floats, lat: Floats
+) -> tuple[Floats, Floats]:
+    """The place that `shift` moves to (lon, lat)."""
+    x, y = lon, lat
+    for _ in range(_STEPS):
+        at_x, at_y = shift(x, y)
+        x, y = x + (lon - at_x), y + (lat - at_y)
+    return x, y
 
 
 def _in_china(lon: Floats, lat: Floats) -> npt.NDArray[np.bool_]:

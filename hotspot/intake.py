@@ -16,7 +16,7 @@ from pyproj import CRS
 
 from hotspot.areas import Areas
 from hotspot.errors import CrsError, Fault, InputError
-from hotspot.geo import DATUMS, to_lonlat, to_metric
+from hotspot.geo import datum_crs, to_lonlat, to_metric
 from hotspot.tables import Table
 from hotspot.times import has_no_time_of_day, parse_local
 
@@ -107,7 +107,7 @@ def judge_places(
     rows["located"] = ~missing
     for name, number in (("lon", lon), ("lat", lat)):
         _reject(rows, ~missing & ~np.isfinite(number), name, "not a decimal number")
-    if datum.lower() in DATUMS or CRS.from_user_input(datum).is_geographic:
+    if datum_crs(datum).is_geographic:
         _judge_degrees(rows, tables, lon, lat, _bounds_lonlat(areas, crs))
     placed = ~missing & (rows["state"] != "rejected").to_numpy()
     xy = np.full((len(rows), 2), np.nan)
@@ -176,8 +176,9 @@ def mark_duplicates(rows: pd.DataFrame, tables: Sequence[Table]) -> None:
         return
     same = ["at", "source", "lon_number", "lat_number"]
     ordered = candidates.sort_values(["id", *same, "category", "file", "row"], kind="stable")
-    kept = ordered.groupby("id", sort=False)[[*same, "file", "row"]].transform("first")
     later = ordered["id"].duplicated()
+    first = np.maximum.accumulate(np.where(later, 0, np.arange(len(ordered))))
+    kept = ordered.iloc[first].set_axis(ordered.index)
     equal = pd.Series(True, index=ordered.index)
     for name in same:
         equal &= (ordered[name] == kept[name]) | (ordered[name].isna() & kept[name].isna())
@@ -203,7 +204,7 @@ def mark_elsewhere(rows: pd.DataFrame, areas: Areas | None) -> None:
 
 
 def check_share(rows: pd.DataFrame, tables: Sequence[Table], *, max_rejected_share: float) -> None:
-    """Raises InputError when more than this share of the rows is rejected: each fault once, with first row and count."""
+    """Raises InputError when more of the rows are rejected: each kind of fault once, with first row and count."""
     rejected = rows[rows["state"] == "rejected"]
     if len(rejected) <= max_rejected_share * len(rows):
         return
@@ -223,12 +224,10 @@ def check_share(rows: pd.DataFrame, tables: Sequence[Table], *, max_rejected_sha
 
 def listing(rows: pd.DataFrame, tables: Sequence[Table]) -> pd.DataFrame:
     """file, row, reason, text of these rows; the text has the fields that were asked for and no others."""
-    raw = rows[[*REQUIRED]].agg(",".join, axis=1) if len(rows) else rows["text"]
+    raw = rows[REQUIRED[0]].str.cat(rows[list(REQUIRED[1:])], sep=",")
     text = raw.where(rows["field"] != "", rows["text"])
-    names = [table.path for table in tables]
-    told = pd.DataFrame(
-        {"file": [names[i] for i in rows["file"]], "row": rows["row"], "reason": rows["reason"], "text": text}
-    )
+    names = dict(enumerate(table.path for table in tables))
+    told = pd.DataFrame({"file": rows["file"].map(names), "row": rows["row"], "reason": rows["reason"], "text": text})
     return told.astype({"file": "str", "row": "int64", "reason": "str", "text": "str"}).reset_index(drop=True)
 
 

@@ -109,7 +109,9 @@ def _schedule_faults(plan: Plan, problem: Problem) -> Iterator[str]:
         arrive, start, leave = float(told.arrive_s[row]), float(told.start_s[row]), float(told.leave_s[row])
         if not _same(float(told.travel_s[row]), leg):
             yield f"{where}: travel_s is {told.travel_s[row]:g}, should be {leg:g}"
-        if problem.travel_m is not None and not _same(float(told.travel_m[row]), float(problem.travel_m[mode, here, there])):
+        if problem.travel_m is not None and not _same(
+            float(told.travel_m[row]), float(problem.travel_m[mode, here, there])
+        ):
             yield f"{where}: travel_m is {told.travel_m[row]:g}, should be {problem.travel_m[mode, here, there]:g}"
         if arrive < free + leg - TOLERANCE_S:
             yield f"{where}: arrives at {arrive:g} s, can't before {free + leg:g} s"
@@ -121,7 +123,9 @@ def _schedule_faults(plan: Plan, problem: Problem) -> Iterator[str]:
             yield f"{where}: leaves at {leave:g} s, should at {start + float(problem.dwell_s[demand]):g} s"
         here, free = there, leave
         if sequence == len(plan.routes[team]):
-            yield from _late_home(problem, team, leave + float(problem.travel_s[mode, there, int(problem.team_end[team])]))
+            yield from _late_home(
+                problem, team, leave + float(problem.travel_s[mode, there, int(problem.team_end[team])])
+            )
 
 
 def _late_home(problem: Problem, team: int, back: float) -> Iterator[str]:

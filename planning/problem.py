@@ -175,7 +175,9 @@ def _content_faults(arrays: Mapping[str, npt.NDArray[Any]], max_leg_s: float | N
         yield from _index_faults(name, arrays[name], limit, what)
     for name in ("travel_s", "travel_m"):
         if name in arrays:
-            yield from _where(name, arrays[name], ~(arrays[name] >= 0), "is NaN or negative", "give 0 or more, inf = no way")
+            yield from _where(
+                name, arrays[name], ~(arrays[name] >= 0), "is NaN or negative", "give 0 or more, inf = no way"
+            )
     for name in ("dwell_s", "value"):
         bad = ~((arrays[name] >= 0) & np.isfinite(arrays[name]))
         yield from _where(name, arrays[name], bad, "is NaN, infinite or negative", "give a number of 0 or more")
@@ -184,16 +186,22 @@ def _content_faults(arrays: Mapping[str, npt.NDArray[Any]], max_leg_s: float | N
         unknown = ~np.isfinite(first) | np.isnan(last) | (np.isinf(last) if name == "shift_s" else last == -np.inf)
         yield from _where(name, arrays[name], unknown, "is NaN or infinite", "give seconds since the origin")
         backwards = ~unknown & (last < first)
-        yield from _where(name, arrays[name], backwards, f"is a {what} that ends before it begins", "swap or mend its ends")
+        yield from _where(
+            name, arrays[name], backwards, f"is a {what} that ends before it begins", "swap or mend its ends"
+        )
     if max_leg_s is not None and not max_leg_s >= 0:
-        yield _fault("max_leg_s", "is NaN or negative", "give seconds of 0 or more, or None for no limit", value=max_leg_s)
+        yield _fault(
+            "max_leg_s", "is NaN or negative", "give seconds of 0 or more, or None for no limit", value=max_leg_s
+        )
 
 
 def _index_faults(name: str, array: npt.NDArray[Any], limit: int, what: str) -> Iterator[Fault]:
     if array.dtype != np.int64:
         yield _fault(name, "isn't made of whole numbers", f"give {what} indices")
         return
-    yield from _where(name, array, (array < 0) | (array >= limit), f"is no {what}", f"use indices from 0 to {limit - 1}")
+    yield from _where(
+        name, array, (array < 0) | (array >= limit), f"is no {what}", f"use indices from 0 to {limit - 1}"
+    )
 
 
 def _where(name: str, array: npt.NDArray[Any], bad: npt.NDArray[np.bool_], reason: str, fix: str) -> Iterator[Fault]:

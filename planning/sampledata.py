@@ -7,7 +7,7 @@ from pathlib import Path
 from hotspot.errors import OutputError
 
 _PACKAGE = Path(__file__).resolve().parent
-DEMO_DATE = "2024-11-29"  # a Friday, the day of one of the planted clusters
+DEMO_DATE = "2026-10-30"  # a Friday: all three planted clusters of the sample are awake in the evening
 PLACES = (_PACKAGE / "sample" / "gaoxin", _PACKAGE.parent / "data" / "gaoxin")
 
 

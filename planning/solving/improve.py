@@ -263,9 +263,7 @@ def _anneal(
             gain += per_second * _travel(x, v, was[v], was_lengths[v])
             for i in range(lengths[v]):
                 team_of[routes[v, i]] = v
-        _recreate(
-            x, routes, lengths, start, latest, team_of, touched, n_touched, random, 0.0 if first_fill else 0.02
-        )
+        _recreate(x, routes, lengths, start, latest, team_of, touched, n_touched, random, 0.0 if first_fill else 0.02)
         for k in range(n_touched):
             v = touched[k]
             for i in range(lengths[v]):

@@ -14,6 +14,7 @@ from planning.solving.price import Network, neighbourhoods, price, reachable
 
 Route = tuple[int, ...]
 NG_SIZES = (12, 6, 1)  # smaller memories are looser and quicker: what to try when labels run out
+COLUMNS_MOST = 2_000  # of the packing: branch and bound over more finds no better plan in the same time
 EXACT_UP_TO = 24  # demands within reach up to which every label remembers everything
 
 
@@ -136,14 +137,10 @@ def _pack(
     pool: Pool, start: list[list[int]], prices: Floats, slack: float, nodes: int, time_limit_s: float | None
 ) -> list[list[int]]:
     """The best plan from the pool, started from `start`. Routes that can't be in a better plan are left out."""
-    demands = pool.problem.demands
     own = [(int(pool.group_of[team]), tuple(route)) for team, route in enumerate(start) if route]
-    useful = [
-        column
-        for column in pool.columns
-        if prices[list(column[1])].sum() + prices[demands + column[0]] - pool.value(column) <= slack + 1e-6
-    ]
-    columns = list(dict.fromkeys(own + useful))
+    useful = [column for column in pool.columns if _loss(pool, prices, column) <= slack + 1e-6]
+    useful.sort(key=lambda column: (_loss(pool, prices, column), column))
+    columns = list(dict.fromkeys(own + useful[:COLUMNS_MOST]))
     if not columns or slack <= 1e-9:
         return start
     picked = Pool(pool.problem)
@@ -164,6 +161,12 @@ def _pack(
     highs.run()
     taken = np.array(highs.getSolution().col_value, dtype=float)
     return _teams_of(pool, [columns[i] for i in np.flatnonzero(taken > 0.5)]) if len(taken) == n else start
+
+
+def _loss(pool: Pool, prices: Floats, column: tuple[int, Route]) -> float:
+    """How far the plan falls below the bound, at least, by holding this route."""
+    group, route = column
+    return float(prices[list(route)].sum() + prices[pool.problem.demands + group]) - pool.value(column)
 
 
 def _teams_of(pool: Pool, columns: list[tuple[int, Route]]) -> list[list[int]]:

@@ -32,9 +32,9 @@ class Effort:
 
 
 EFFORTS = {
-    "quick": Effort(rounds=8_000, pyvrp=0, pricings=15, labels=100_000, nodes=20),
-    "normal": Effort(rounds=60_000, pyvrp=300, pricings=60, labels=400_000, nodes=200),
-    "thorough": Effort(rounds=400_000, pyvrp=3_000, pricings=200, labels=2_000_000, nodes=2_000),
+    "quick": Effort(rounds=30_000, pyvrp=0, pricings=12, labels=100_000, nodes=1),
+    "normal": Effort(rounds=150_000, pyvrp=300, pricings=60, labels=400_000, nodes=50),
+    "thorough": Effort(rounds=1_000_000, pyvrp=3_000, pricings=300, labels=2_000_000, nodes=2_000),
 }
 PYVRP_MOST = 40_000  # teams x demands above which its profiles cost more than they give
 CHUNK = 2_000  # rounds between two looks at the clock
@@ -105,7 +105,9 @@ def _search(
     insert_by_regret(search)
     best.routes = search.best_routes()
     _tell(progress, "construct", problem, best)
-    _improve(problem, search, best, effort.rounds, None if time_limit_s is None else time.monotonic() + 0.35 * time_limit_s)
+    _improve(
+        problem, search, best, effort.rounds, None if time_limit_s is None else time.monotonic() + 0.35 * time_limit_s
+    )
     _tell(progress, "improve", problem, best)
     pool = Pool(problem)
     pool.add_routes(search.met())

@@ -33,10 +33,7 @@ def improve_with_pyvrp(
     groups, _ = team_groups(problem)
     data = _data(problem, groups)
     warm = [
-        pyvrp.Route(data, routes[team], kind)
-        for kind, group in enumerate(groups)
-        for team in group
-        if routes[team]
+        pyvrp.Route(data, routes[team], kind) for kind, group in enumerate(groups) for team in group if routes[team]
     ]
     stop = pyvrp.stop.MaxIterations(iterations)
     if time_limit_s is not None:

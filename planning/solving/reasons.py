@@ -1,0 +1,204 @@
+"""Why a demand isn't served, and the least change that would serve it, computed by trying it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from planning.plan import Plan
+from planning.problem import Problem
+from planning.solving.instance import is_feasible
+
+SEVERITY = ("UNREACHABLE", "LEG", "WINDOW", "SHIFT", "OUTCOMPETED")  # the later, the nearer a team came to serving
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Relaxation:
+    """One change that would serve the demand: `limits` (by so many seconds each), `drop`, `permit`, `way` or `team`."""
+
+    kind: str
+    team: int | None = None
+    leg_s: float = 0.0  # longer max leg
+    window_s: float = 0.0  # later latest start
+    shift_s: float = 0.0  # later end of the team's shift
+    drop: tuple[int, ...] = ()  # visits of the team to give up
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Unserved:
+    """One demand that isn't served. `relaxation` says in words what `change` says in figures."""
+
+    demand: int
+    reason: str
+    detail: str
+    relaxation: str
+    change: Relaxation
+
+
+@dataclass(frozen=True, eq=False)
+class _Trip:
+    """What a team would need to serve one demand and nothing else; 0 = enough as it is."""
+
+    team: int
+    leg_s: float
+    window_s: float
+    shift_s: float
+
+    @property
+    def reason(self) -> str:
+        if np.isinf(self.leg_s):
+            return "UNREACHABLE"
+        if self.leg_s > 0:
+            return "LEG"
+        if self.window_s > 0:
+            return "WINDOW"
+        return "SHIFT" if self.shift_s > 0 else "OUTCOMPETED"
+
+    @property
+    def need_s(self) -> float:
+        return self.leg_s + self.window_s + self.shift_s
+
+
+def unserved_reasons(plan: Plan, *, blocked: npt.NDArray[np.str_] | None = None) -> list[Unserved]:
+    """One entry per unserved demand, ascending.
+
+    Codes: the demand's most common entry of `blocked` (V, D) where no team may serve it (from the world when None; ROLE
+    where neither tells), NO_TEAM where there is no team at all; else what stops the team that comes nearest when it
+    serves this demand alone: UNREACHABLE, LEG, WINDOW, SHIFT; OUTCOMPETED where it could, but for what it serves now.
+
+    >>> from planning.plan import make_plan
+    >>> problem = Problem.from_arrays(
+    ...     travel_s=[[0, 900], [900, 0]], team_start=[0], team_end=[0], shift_s=[[0, 3600]],
+    ...     demand_place=[1], window_s=[[0, 300]], dwell_s=[600], value=[2])
+    >>> why = unserved_reasons(make_plan(problem, [[]], bound=0, certified=True))[0]
+    >>> why.reason, why.relaxation
+    ('WINDOW', 'window 10 min later')
+    """
+    problem = plan.problem
+    if blocked is None and problem.world is not None:
+        blocked = problem.world.blocked
+    return [_explain(plan, int(demand), blocked) for demand in plan.unserved]
+
+
+def relaxed(problem: Problem, demand: int, change: Relaxation) -> Problem:
+    """The problem with its limits changed; kinds other than `limits` leave it as it is."""
+    window, shift = problem.window_s.copy(), problem.shift_s.copy()
+    window[demand, 1] += change.window_s
+    if change.team is not None:
+        shift[change.team, 1] += change.shift_s
+    leg = None if problem.max_leg_s is None else problem.max_leg_s + change.leg_s
+    return replace(problem, window_s=window, shift_s=shift, max_leg_s=leg)
+
+
+def _explain(plan: Plan, demand: int, blocked: npt.NDArray[np.str_] | None) -> Unserved:
+    problem = plan.problem
+    if not problem.teams:
+        return _unserved(demand, "NO_TEAM", "there is no team", "one team", Relaxation(kind="team"))
+    able = np.flatnonzero(problem.eligible[:, demand])
+    if not len(able):
+        return _not_allowed(problem, demand, blocked)
+    trips = [_alone(problem, int(team), demand) for team in able]
+    trip = min(trips, key=lambda t: (-SEVERITY.index(t.reason), t.need_s, t.team))
+    if trip.reason == "OUTCOMPETED":
+        return _outcompeted(plan, demand, [t.team for t in trips if t.reason == "OUTCOMPETED"])
+    return _out_of_reach(problem, demand, trip)
+
+
+def _unserved(demand: int, reason: str, detail: str, relaxation: str, change: Relaxation) -> Unserved:
+    return Unserved(demand=demand, reason=reason, detail=detail, relaxation=relaxation, change=change)
+
+
+def _not_allowed(problem: Problem, demand: int, blocked: npt.NDArray[np.str_] | None) -> Unserved:
+    codes: Mapping[str, int] = Counter(
+        code for code in ([] if blocked is None else blocked[:, demand].tolist()) if code
+    )
+    reason = min(codes, key=lambda code: (-codes[code], code)) if codes else "ROLE"
+    told = ", ".join(f"{code} {count}" for code, count in sorted(codes.items())) or f"ROLE {problem.teams}"
+    team = int(np.flatnonzero(blocked[:, demand] == reason)[0]) if blocked is not None and codes else 0
+    change = Relaxation(kind="permit", team=team)
+    return _unserved(
+        demand, reason, f"no team may serve it ({told})", f"clear {reason} for {_team(problem, team)}", change
+    )
+
+
+def _alone(problem: Problem, team: int, demand: int) -> _Trip:
+    travel = problem.travel_s[problem.team_mode[team]]
+    place = problem.demand_place[demand]
+    out, back = float(travel[problem.team_start[team], place]), float(travel[place, problem.team_end[team]])
+    if np.isinf(out) or np.isinf(back):
+        return _Trip(team, np.inf, 0.0, 0.0)
+    limit = np.inf if problem.max_leg_s is None else problem.max_leg_s
+    start = max(float(problem.shift_s[team, 0]) + out, float(problem.window_s[demand, 0]))
+    late = max(0.0, start - float(problem.window_s[demand, 1]))
+    over = max(0.0, start + float(problem.dwell_s[demand]) + back - float(problem.shift_s[team, 1]))
+    return _Trip(team, max(0.0, max(out, back) - limit), late, over)
+
+
+def _out_of_reach(problem: Problem, demand: int, trip: _Trip) -> Unserved:
+    who = _team(problem, trip.team)
+    if trip.reason == "UNREACHABLE":
+        return _unserved(
+            demand, "UNREACHABLE", "no way leads there and back for any team that may serve it",
+            f"a way from {who}'s point", Relaxation(kind="way", team=trip.team),
+        )  # fmt: skip
+    parts = [
+        (trip.leg_s, f"max leg +{_minutes(trip.leg_s)} for {who}"),
+        (trip.window_s, f"window {_minutes(trip.window_s)} later"),
+        (trip.shift_s, f"shift of {who} ends {_minutes(trip.shift_s)} later"),
+    ]
+    detail = {
+        "LEG": f"the nearest team, {who}, needs a leg {_minutes(trip.leg_s)} too long",
+        "WINDOW": f"{who} comes soonest, {_minutes(trip.window_s)} after the window closes",
+        "SHIFT": f"{who} would be back {_minutes(trip.shift_s)} after its shift",
+    }[trip.reason]
+    words = " and ".join(text for amount, text in parts if amount > 0)
+    change = Relaxation(
+        kind="limits", team=trip.team, leg_s=trip.leg_s, window_s=trip.window_s, shift_s=trip.shift_s
+    )  # fmt: skip
+    return _unserved(demand, trip.reason, detail, words, change)
+
+
+def _outcompeted(plan: Plan, demand: int, teams: list[int]) -> Unserved:
+    """The least value to drop, over the teams that could serve it alone and runs of visits that make room."""
+    problem = plan.problem
+    best: tuple[float, int, tuple[int, ...]] | None = None
+    for team in teams:
+        route = plan.routes[team]
+        for first in range(len(route) + 1):
+            for last in range(first, len(route) + 1):
+                lost = float(problem.value[route[first:last]].sum())
+                if best is not None and (lost, last - first) >= (best[0], len(best[2])):
+                    continue
+                if _fits(problem, team, route[:first] + route[last:], demand):
+                    best = (lost, team, tuple(route[first:last]))
+    assert best is not None  # dropping the whole route leaves the team alone with the demand
+    lost, team, drop = best
+    who, change = _team(problem, team), Relaxation(kind="drop", team=team, drop=drop)
+    if not drop:
+        return _unserved(demand, "OUTCOMPETED", f"{who} has room for it", f"add it to {who}'s route", change)
+    names = ", ".join(_demand(problem, d) for d in drop)
+    detail = f"worth {problem.value[demand]:.4g}; lost to {names} (worth {lost:.4g}) of {who}"
+    return _unserved(
+        demand, "OUTCOMPETED", detail, f"drop {names} (value {lost:.4g}) of {who}, or one more team", change
+    )
+
+
+def _fits(problem: Problem, team: int, route: list[int], demand: int) -> bool:
+    return any(is_feasible(problem, team, [*route[:i], demand, *route[i:]]) for i in range(len(route) + 1))
+
+
+def _minutes(seconds: float) -> str:
+    """Rounded up: the change that is told has to be enough."""
+    return f"{int(np.ceil(seconds / 60.0 - 1e-9))} min"
+
+
+def _team(problem: Problem, team: int) -> str:
+    return f"team {team}" if problem.world is None else str(problem.world.teams["id"].iloc[team])
+
+
+def _demand(problem: Problem, demand: int) -> str:
+    return f"visit {demand}" if problem.world is None else f"visit {problem.world.demands['demand_id'].iloc[demand]}"
