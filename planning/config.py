@@ -61,7 +61,7 @@ class HotspotsConfig:
     cell_m: float = 250.0
     model: str = "auto"
     area_share: float = 0.05
-    key_hours_share: float = 0.4
+    key_hours_share: float = 0.5
     max_radius_m: float = 400.0
     patrol_found_weight: float = 0.0
 

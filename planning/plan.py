@@ -103,7 +103,7 @@ def make_plan(
 
 
 def timetable(problem: Problem, routes: Sequence[Sequence[int]]) -> Schedule:
-    """When each team is where: every service starts as early as it can, no team leaves its point earlier than needed."""
+    """When each team is where: every service starts as early as it can, no team leaves home earlier than needed."""
     rows: list[tuple[int, int, int, float, float, float, float, float]] = []
     for team, route in enumerate(routes):
         mode, here, free_s = problem.team_mode[team], problem.team_start[team], float(problem.shift_s[team, 0])

@@ -1,4 +1,4 @@
-"""The routing problem as plain arrays, checked once: who starts where, what is wanted where and when, what it is worth."""
+"""The routing problem as plain arrays, checked once: who starts where, what is wanted when, what it is worth."""
 
 from __future__ import annotations
 
@@ -154,8 +154,8 @@ def _shape_faults(arrays: Mapping[str, npt.NDArray[Any]], teams: int, demands: i
     if len(matrices) != 3 or matrices[1] != matrices[2]:
         yield _fault("travel_s", f"has shape {matrices}", "give (places, places) or (modes, places, places)")
     wanted: dict[str, tuple[int, ...]] = {"shift_s": (teams, 2), "window_s": (demands, 2)}
-    wanted |= {name: (teams,) for name in ("team_start", "team_end", "team_mode")}
-    wanted |= {name: (demands,) for name in ("demand_place", "dwell_s", "value")}
+    wanted |= dict.fromkeys(("team_start", "team_end", "team_mode"), (teams,))
+    wanted |= dict.fromkeys(("demand_place", "dwell_s", "value"), (demands,))
     wanted |= {"eligible": (teams, demands)} | ({"travel_m": matrices} if "travel_m" in arrays else {})
     for name, shape in wanted.items():
         if arrays[name].shape != shape:

@@ -14,7 +14,7 @@ from planning.plan import Plan, make_plan
 from planning.problem import Problem
 
 sys.path.insert(0, str(Path(__file__).parent))
-from solving_cases import line  # noqa: E402
+from solving_cases import line
 
 
 def _plan(problem: Problem, *routes: list[int]) -> Plan:

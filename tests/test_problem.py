@@ -11,7 +11,7 @@ import pytest
 from hotspot.errors import InputError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from solving_cases import line  # noqa: E402
+from solving_cases import line
 
 
 def test_a_good_problem_is_copied_and_closed_to_writing() -> None:

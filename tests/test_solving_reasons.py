@@ -14,7 +14,7 @@ from planning.solving.reasons import Unserved, relaxed, unserved_reasons
 from planning.solving.search import solve
 
 sys.path.insert(0, str(Path(__file__).parent))
-from solving_cases import can_drive, line, random_problem  # noqa: E402
+from solving_cases import can_drive, line, random_problem
 
 
 def _why(problem: Problem, demand: int) -> Unserved:

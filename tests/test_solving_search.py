@@ -15,7 +15,7 @@ from planning.problem import Problem
 from planning.solving.search import solve
 
 sys.path.insert(0, str(Path(__file__).parent))
-from solving_cases import can_drive, line, optimum, random_problem  # noqa: E402
+from solving_cases import can_drive, line, optimum, random_problem
 
 
 def test_the_far_demand_alone_is_worth_more_than_the_two_near_ones() -> None:

@@ -210,7 +210,7 @@ def _travel(x: Instance, v: int, route: Ints, length: int) -> float:
     for i in range(length):
         total += travel[here, x.place[route[i]]]
         here = x.place[route[i]]
-    return total + travel[here, x.goal[v]]
+    return float(total + travel[here, x.goal[v]])
 
 
 @njit(cache=True)

@@ -1,4 +1,4 @@
-"""The pool of routes and the master over it: column generation gives the bound, packing gives the plan. HiGHS inside."""
+"""The pool of routes and the master over it: column generation bounds, packing plans. HiGHS inside."""
 
 from __future__ import annotations
 
@@ -51,15 +51,25 @@ class Pool:
         return float(sum(float(self.problem.value[d]) for d in column[1]))
 
 
+class _Silent(highspy.Highs):  # type: ignore[misc]
+    """HiGHS prints its banner while its constructor enables callbacks: it has to be silenced before."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def enableCallbacks(self) -> None:  # noqa: N802 -- its name
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()
+
+
 class _Master:
     """The packing of pool routes as a HiGHS model: each demand at most once, each group at most its teams."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool, self.size = pool, 0
         self.demands = pool.problem.demands
-        self.highs = highspy.Highs()
-        self.highs.silent()
-        for option, setting in (("output_flag", False), ("log_to_console", False), ("threads", 1), ("random_seed", 1)):
+        self.highs = _Silent()
+        for option, setting in (("threads", 1), ("random_seed", 1)):
             self.highs.setOptionValue(option, setting)
         self.highs.changeObjectiveSense(highspy.ObjSense.kMaximize)
         empty = np.array([], dtype=np.int32)

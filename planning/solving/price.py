@@ -142,7 +142,7 @@ def _bits(remembers: Bools, words: int) -> np.ndarray:
 def _still_to_gain(
     step: Floats, early: Floats, late: Floats, worth: Floats, opens: float, width: float
 ) -> tuple[Floats, Ints, Floats]:
-    """At most this much can be added after a start at i in bucket b or later: (best, its next demand, best with another).
+    """At most this can be added after a start at i in bucket b or later: (best, its next demand, best with another).
 
     Walks without memory, but for never going straight back to where they came from. They need every step to be longer
     than a bucket; where one isn't, nothing is cut off (inf).
@@ -175,7 +175,7 @@ def _still_to_gain(
 
 @njit(cache=True)
 def _inside(a: np.ndarray, b: np.ndarray) -> bool:
-    for w in range(a.size):
+    for w in range(a.size):  # noqa: SIM110 -- a generator doesn't compile
         if a[w] & ~b[w]:
             return False
     return True

@@ -33,7 +33,7 @@ class Effort:
 
 EFFORTS = {
     "quick": Effort(rounds=30_000, pyvrp=0, pricings=12, labels=100_000, nodes=1),
-    "normal": Effort(rounds=150_000, pyvrp=300, pricings=60, labels=400_000, nodes=50),
+    "normal": Effort(rounds=150_000, pyvrp=300, pricings=60, labels=400_000, nodes=1),
     "thorough": Effort(rounds=1_000_000, pyvrp=3_000, pricings=300, labels=2_000_000, nodes=2_000),
 }
 PYVRP_MOST = 40_000  # teams x demands above which its profiles cost more than they give
@@ -62,7 +62,8 @@ def solve(
     Without `time_limit_s` the same problem, seed and effort (quick, normal or thorough) give the same plan. With it,
     stages end early; the bound stays valid. Ctrl-C ends the search and returns the best plan so far.
 
-    `progress(stage, value, bound)` is called after each stage; the bound is None while it is only the sum of all values.
+    `progress(stage, value, bound)` is called after each stage; the bound is None while nothing better than the sum of
+    all values is known.
 
     >>> from planning.problem import Problem
     >>> problem = Problem.from_arrays(
@@ -102,12 +103,11 @@ def _search(
         return
     ends = None if time_limit_s is None else time.monotonic() + time_limit_s
     search = make_search(problem, seed=seed)
+    rounds = min(effort.rounds, max(CHUNK, 100 * problem.teams * problem.demands))  # few choices are soon all tried
     insert_by_regret(search)
     best.routes = search.best_routes()
     _tell(progress, "construct", problem, best)
-    _improve(
-        problem, search, best, effort.rounds, None if time_limit_s is None else time.monotonic() + 0.35 * time_limit_s
-    )
+    _improve(problem, search, best, rounds, None if time_limit_s is None else time.monotonic() + 0.35 * time_limit_s)
     _tell(progress, "improve", problem, best)
     pool = Pool(problem)
     pool.add_routes(search.met())
@@ -150,9 +150,10 @@ def _value(problem: Problem, routes: Routes) -> float:
 def _take(problem: Problem, best: _Best, routes: Routes) -> None:
     """Another engine's word is checked on the exact problem before it counts."""
     served = [demand for route in routes for demand in route]
-    if _value(problem, routes) > _value(problem, best.routes) and len(set(served)) == len(served):
-        if all(is_feasible(problem, team, route) for team, route in enumerate(routes)):
-            best.routes = [list(route) for route in routes]
+    if _value(problem, routes) <= _value(problem, best.routes) or len(set(served)) < len(served):
+        return
+    if all(is_feasible(problem, team, route) for team, route in enumerate(routes)):
+        best.routes = [list(route) for route in routes]
 
 
 def _tell(progress: Progress | None, stage: str, problem: Problem, best: _Best) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from planning.problem import Problem
 from planning.solving.instance import make_instance, team_groups
+
+if TYPE_CHECKING:
+    import pyvrp
 
 NO_WAY = 10**7  # seconds: above every shift, small enough that sums and penalties don't overflow
 LONGEST_S = 10**6  # eleven days; longer horizons stay with the native search
@@ -35,7 +39,7 @@ def improve_with_pyvrp(
     warm = [
         pyvrp.Route(data, routes[team], kind) for kind, group in enumerate(groups) for team in group if routes[team]
     ]
-    stop = pyvrp.stop.MaxIterations(iterations)
+    stop: Any = pyvrp.stop.MaxIterations(iterations)
     if time_limit_s is not None:
         stop = pyvrp.stop.MultipleCriteria([stop, pyvrp.stop.MaxRuntime(max(0.0, time_limit_s))])
     result = pyvrp.solve(
@@ -44,7 +48,7 @@ def improve_with_pyvrp(
     return _routes(result.best, groups, problem.teams) if result.best.is_feasible() else routes
 
 
-def _data(problem: Problem, groups: list[npt.NDArray[np.int64]]) -> object:
+def _data(problem: Problem, groups: list[npt.NDArray[np.int64]]) -> pyvrp.ProblemData:
     import pyvrp as p
 
     demands, instance = problem.demands, make_instance(problem)
@@ -56,7 +60,7 @@ def _data(problem: Problem, groups: list[npt.NDArray[np.int64]]) -> object:
     least = float(problem.value[problem.value > 0].min())
     # the least value must outweigh any detour, or PyVRP prefers not to go
     scale = max(2 * longest / least, 10_000 / float(problem.value.max()))
-    matrices = []
+    matrices: list[Any] = []
     for group in groups:
         legs = instance.leg[problem.team_mode[group[0]]][np.ix_(at, at)]
         whole = np.where(np.isfinite(legs), np.ceil(np.where(np.isfinite(legs), legs, 0.0) - 1e-6), NO_WAY)
@@ -93,9 +97,9 @@ def _data(problem: Problem, groups: list[npt.NDArray[np.int64]]) -> object:
     )
 
 
-def _routes(solution: object, groups: list[npt.NDArray[np.int64]], teams: int) -> list[list[int]]:
+def _routes(solution: pyvrp.Solution, groups: list[npt.NDArray[np.int64]], teams: int) -> list[list[int]]:
     free = [list(group) for group in groups]
     routes: list[list[int]] = [[] for _ in range(teams)]
-    for route in solution.routes():  # type: ignore[attr-defined]
+    for route in solution.routes():
         routes[int(free[route.vehicle_type()].pop(0))] = [int(stop.idx) for stop in route if stop.is_client()]
     return routes
