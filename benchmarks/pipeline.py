@@ -27,7 +27,9 @@ def main() -> None:
     rows = [measure(asked.config, asked.date, int(times)) for times in asked.times.split(",")]
     for row in rows:
         stages = "  ".join(f"{name} {seconds:.2f}" for name, seconds in row["stages_s"].items())
-        print(f"{row['times']:>3}x  {row['rows']:>10,} rows  {row['wall_s']:7.2f} s  {row['peak_mb']:7.0f} MB  gap {row['gap']:.2%}  {stages}")
+        size = f"{row['times']:>3}x  {row['rows']:>10,} rows"
+        cost = f"{row['wall_s']:7.2f} s  {row['peak_mb']:7.0f} MB  gap {row['gap']:.2%}"
+        print(f"{size}  {cost}  {stages}")
     if asked.json:
         asked.json.write_text(json.dumps(rows, indent=2))
 
@@ -38,7 +40,8 @@ def measure(config: Path, date: str, times: int) -> dict[str, object]:
         prepared = multiplied(config, times, Path(folder)) if times > 1 else config
         out = Path(folder) / "run"
         begun = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "planning", "plan", prepared, "--date", date, "--out", out], check=True, stdout=subprocess.DEVNULL)  # fmt: skip
+        words = [sys.executable, "-m", "planning", "plan", prepared, "--date", date, "--out", out]
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
         wall_s = time.perf_counter() - begun
         manifest = json.loads((out / "manifest.json").read_text())
     peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024

@@ -34,9 +34,25 @@ COMMUNITIES = (
     "翠园", "福源", "新城",
 )  # fmt: skip
 ENTERPRISES = ("云杉能源", "北辰装备", "银河化工", "绿源食品", "长风物流", "恒信建材", "晨光科技")
-ROADS = ("示范一路", "示范二路", "示范三路", "示范四路", "示范五路", "纵一路", "纵二路", "纵三路", "纵四路", "纵五路", "纵六路")
+ROADS = (
+    "示范一路",
+    "示范二路",
+    "示范三路",
+    "示范四路",
+    "示范五路",
+    "纵一路",
+    "纵二路",
+    "纵三路",
+    "纵四路",
+    "纵五路",
+    "纵六路",
+)
 CATEGORIES = {"theft": 0.34, "e_bike_theft": 0.16, "fraud": 0.12, "dispute": 0.2, "fire_hazard": 0.08, "traffic": 0.1}
-HILLS = ((1500.0, 1400.0, 700.0, 0.22), (4300.0, 3600.0, 900.0, 0.25), (3000.0, 2400.0, 1500.0, 0.33))  # x, y, spread, share
+HILLS = (
+    (1500.0, 1400.0, 700.0, 0.22),
+    (4300.0, 3600.0, 900.0, 0.25),
+    (3000.0, 2400.0, 1500.0, 0.33),
+)  # x, y, spread, share
 FLAT_SHARE = 0.2
 CLUSTERS = (  # planted: place, spread, weekdays (Monday 0), hours [start, end), category, incidents per active day
     {"name": "夜市", "x": 1625.0, "y": 3625.0, "spread_m": 45.0, "weekdays": [4, 5], "start_hour": 20, "end_hour": 22,
@@ -53,7 +69,9 @@ to_degrees = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
 ORIGIN = tuple(
     middle - half
     for middle, half in zip(
-        Transformer.from_crs("EPSG:4326", CRS, always_xy=True).transform(*CENTRE), (WIDTH_M / 2, HEIGHT_M / 2), strict=True
+        Transformer.from_crs("EPSG:4326", CRS, always_xy=True).transform(*CENTRE),
+        (WIDTH_M / 2, HEIGHT_M / 2),
+        strict=True,
     )
 )
 
@@ -112,7 +130,9 @@ def make_streets(nodes: np.ndarray, chance: Chance) -> list[dict]:
                 a, b = nodes[r, c], nodes[r + dr, c + dc]
                 bend = (a + b) / 2 + (draws[r, c, way] - 0.5) * np.array([-(b - a)[1], (b - a)[0]]) * 0.12
                 line = [lonlat(*a), lonlat(*bend), lonlat(*b)]
-                features.append(feature({"type": "LineString", "coordinates": line}, name=name, highway=kind, oneway=""))
+                features.append(
+                    feature({"type": "LineString", "coordinates": line}, name=name, highway=kind, oneway="")
+                )
     return features
 
 
@@ -150,7 +170,13 @@ def make_points(nodes: np.ndarray, middles: list[tuple[float, float]]) -> tuple[
 def make_teams() -> list[str]:
     """18 community, 7 enterprise, one school and one parking team."""
     header = "id,name,point_id,kind,community_id,members,roles,mode,shift_start,shift_end,vetted,trained_until"
-    roles = ("propagandist;grid_worker", "mediator;grid_worker", "collector;propagandist", "mediator;propagandist", "grid_worker")
+    roles = (
+        "propagandist;grid_worker",
+        "mediator;grid_worker",
+        "collector;propagandist",
+        "mediator;propagandist",
+        "grid_worker",
+    )
     shifts = (("18:00", "22:00"), ("19:00", "23:00"), ("18:00", "22:00"), ("21:00", "01:00"))
     rows = [header]
     for k in range(27):

@@ -110,7 +110,9 @@ def make_grid(areas: Areas, *, cell_m: float = 250.0, streets: gpd.GeoDataFrame 
     width = int(np.ceil((east - origin[0]) / cell_m))
     height = int(np.ceil((north - origin[1]) / cell_m))
     if width * height > MOST_CELLS:
-        raise ConfigError(f"cell_m = {cell_m} makes {width * height:,} squares; fix: at most {MOST_CELLS:,}, use larger cells")
+        raise ConfigError(
+            f"cell_m = {cell_m} makes {width * height:,} squares; fix: at most {MOST_CELLS:,}, use larger cells"
+        )
     row, column = (part.ravel() for part in np.mgrid[0:height, 0:width])
     left, low = origin[0] + column * cell_m, origin[1] + row * cell_m
     clipped = shapely.intersection(shapely.box(left, low, left + cell_m, low + cell_m), areas.union)
@@ -119,7 +121,9 @@ def make_grid(areas: Areas, *, cell_m: float = 250.0, streets: gpd.GeoDataFrame 
         kept &= _touches_a_street(clipped, streets.to_crs(areas.frame.crs))
     clipped, row, column = clipped[kept], row[kept], column[kept]
     names = [f"c{c:05d}r{r:05d}" for c, r in zip(column, row, strict=True)]
-    cells = gpd.GeoDataFrame({"cell_id": names, "area_m2": shapely.area(clipped)}, geometry=clipped, crs=areas.frame.crs)
+    cells = gpd.GeoDataFrame(
+        {"cell_id": names, "area_m2": shapely.area(clipped)}, geometry=clipped, crs=areas.frame.crs
+    )
     return Grid(cells, float(cell_m), origin, column.astype(np.int64), row.astype(np.int64))
 
 

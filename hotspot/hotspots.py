@@ -183,7 +183,9 @@ def _what_for(weights: pd.DataFrame) -> tuple[str, dict[str, float]]:
 
 def _p_value(place: Ints, key: Ints, observed: int, risk: Risk) -> float:
     history = risk.history
-    everywhere = np.isin(history.hour, risk.weekly_hour[key]) & (history.age_days <= OBSERVED_DAYS) & (history.weight > 0)
+    everywhere = (
+        np.isin(history.hour, risk.weekly_hour[key]) & (history.age_days <= OBSERVED_DAYS) & (history.weight > 0)
+    )
     area_share = risk.grid.cells["area_m2"].to_numpy()[place].sum() / risk.grid.area_m2
     tail = stats.poisson.sf(observed - 1, everywhere.sum() * area_share)
     return float(min(1.0, tail * len(risk.grid)))

@@ -22,7 +22,9 @@ def stripped(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         cell.metadata = nbformat.NotebookNode()
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    notebook.metadata = nbformat.NotebookNode(kernelspec={"name": "python3", "display_name": "Python 3", "language": "python"})
+    notebook.metadata = nbformat.NotebookNode(
+        kernelspec={"name": "python3", "display_name": "Python 3", "language": "python"}
+    )
     return notebook
 
 

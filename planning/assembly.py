@@ -103,7 +103,7 @@ def _span(shift_s: npt.NDArray[np.float64], origin: pd.Timestamp) -> tuple[pd.Ti
 
 def _stop_index(demands: gpd.GeoDataFrame) -> npt.NDArray[np.int64]:
     """Visits to one hotspot share its stop: 0, 0, 1, 1, 1, 2 ..."""
-    return pd.factorize(demands["hotspot_id"])[0].astype(np.int64)
+    return np.asarray(pd.factorize(demands["hotspot_id"])[0], dtype=np.int64)
 
 
 def _places(points: gpd.GeoDataFrame, demands: gpd.GeoDataFrame, crs: str) -> npt.NDArray[np.float64]:
@@ -125,7 +125,7 @@ def _matrices(
 
 
 def _seconds(times: pd.Series, origin: pd.Timestamp) -> npt.NDArray[np.float64]:
-    return (times - origin).dt.total_seconds().to_numpy(dtype=float)
+    return np.asarray((times - origin).dt.total_seconds(), dtype=np.float64)
 
 
 def _blocked(
@@ -150,7 +150,7 @@ def _blocked(
         list(demands["activity"]),
         roles=roles,
         date=date,
-        at_night=night,
+        at_night=night.tolist(),
         min_members=min_members,
         night_min_members=night_min_members,
     )

@@ -32,7 +32,9 @@ def check(plan: Plan, problem: Problem) -> list[str]:
     found = list(_served_twice(plan, problem))
     for team, route in enumerate(plan.routes):
         found += _route_faults(problem, team, route)
-    return found + list(_schedule_faults(plan, problem)) + list(_figure_faults(plan, problem))
+    if not found:  # routes that can't be driven have no right schedule
+        found += _schedule_faults(plan, problem)
+    return found + list(_figure_faults(plan, problem))
 
 
 def _team(problem: Problem, team: int) -> str:

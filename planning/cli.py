@@ -89,7 +89,9 @@ def check(config: ConfigPath, as_json: Json = False) -> None:
     typer.echo(inputs.incidents.summary())
     for notice in inputs.incidents.notices:
         typer.echo(notice)
-    typer.echo(f"{len(inputs.areas.frame)} communities, {len(inputs.points)} points, {len(inputs.teams)} teams: no faults")
+    typer.echo(
+        f"{len(inputs.areas.frame)} communities, {len(inputs.points)} points, {len(inputs.teams)} teams: no faults"
+    )
 
 
 @app.command()
@@ -216,7 +218,7 @@ def main() -> None:
         app()
     except SystemExit as stop:  # the framework turns an interrupt into its own exit code 1
         sys.exit(INTERRUPTED if interrupts else stop.code)
-    except Exception as error:  # noqa: BLE001 - the one broad catch: the command's outermost
+    except Exception as error:
         if debug:
             raise
         known = [code for kind, code in EXIT_CODES if isinstance(error, kind)]

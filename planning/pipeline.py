@@ -144,7 +144,9 @@ def _shift_span(inputs: Inputs, day: pd.Timestamp, date: str, config: Config) ->
 
 def _risk(inputs: Inputs, config: Config, as_of: pd.Timestamp, horizon: str | pd.Timedelta) -> Risk:
     if isinstance(horizon, pd.Timedelta) and horizon <= pd.Timedelta(0):
-        raise ConfigError(f"--as-of {as_of.isoformat()} is after the last shift; fix: give an instant before the shifts")
+        raise ConfigError(
+            f"--as-of {as_of.isoformat()} is after the last shift; fix: give an instant before the shifts"
+        )
     grid = make_grid(inputs.areas, cell_m=config.hotspots.cell_m, streets=inputs.streets.edges)
     return forecast(
         inputs.incidents,

@@ -1,5 +1,7 @@
 """Demands: disjoint sub-windows, diminishing worth, dwell by rank."""
 
+from itertools import pairwise
+
 import pandas as pd
 import pytest
 
@@ -23,7 +25,7 @@ def test_any_two_visits_keep_the_gap_and_end_in_the_window(hours, dwell_min):
     dwell, gap = dwell_min * MINUTE, 30 * MINUTE
     end = EIGHT + pd.Timedelta(hours=hours)
     windows = [window for window, _ in _slots([(EIGHT, end)], EIGHT, end, dwell=dwell, gap=gap)]
-    for (_, latest), (earliest, _) in zip(windows, windows[1:], strict=False):
+    for (_, latest), (earliest, _) in pairwise(windows):
         assert earliest - (latest + dwell) >= gap - pd.Timedelta(seconds=1)
     assert windows[-1][1] + dwell <= end
 

@@ -89,7 +89,10 @@ def test_the_explanation_recomputes_to_the_number_shown(grid):
         shown = (why["own_per_week"] + why["borrowed_per_week"]) * why["windows_share_of_week"]
         assert shown == pytest.approx(spot.expected)
         assert spot.lower < spot.expected < spot.upper
-    hours = [spots.risk.starts.isin(pd.DatetimeIndex(pd.date_range(a, b, freq="h", inclusive="left"))) for a, b in spots.frame["windows"].iloc[0]]
+    hours = [
+        spots.risk.starts.isin(pd.DatetimeIndex(pd.date_range(a, b, freq="h", inclusive="left")))
+        for a, b in spots.frame["windows"].iloc[0]
+    ]
     inside = np.any(hours, axis=0)
     assert spots.hourly[0][inside].sum() == pytest.approx(spots.frame["expected"].iloc[0])
 
@@ -97,7 +100,9 @@ def test_the_explanation_recomputes_to_the_number_shown(grid):
 def test_row_order_does_not_matter(grid):
     past = incidents()
     shuffled = Incidents.from_frame(past.frame.sample(frac=1, random_state=3), timezone=ZONE)
-    one, two = (select_hotspots(forecast(i, grid, as_of=AS_OF, horizon="2D"), area_share=0.05) for i in (past, shuffled))
+    one, two = (
+        select_hotspots(forecast(i, grid, as_of=AS_OF, horizon="2D"), area_share=0.05) for i in (past, shuffled)
+    )
     pd.testing.assert_frame_equal(pd.DataFrame(one.frame), pd.DataFrame(two.frame), rtol=1e-9)
 
 

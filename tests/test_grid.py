@@ -15,7 +15,9 @@ CRS = "EPSG:32649"
 
 
 def square_kilometre() -> Areas:
-    frame = gpd.GeoDataFrame({"id": ["C1"], "name": ["One"], "street": ["S"]}, geometry=[shapely.box(0, 0, 1000, 1000)], crs=CRS)
+    frame = gpd.GeoDataFrame(
+        {"id": ["C1"], "name": ["One"], "street": ["S"]}, geometry=[shapely.box(0, 0, 1000, 1000)], crs=CRS
+    )
     return Areas(frame)
 
 

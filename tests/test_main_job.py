@@ -67,7 +67,11 @@ def test_the_first_three_hotspots_are_the_planted_ones_at_their_times(run):
         holds = spots[spots.contains(centre)]
         assert len(holds) == 1, planted
         found.add(holds["hotspot_id"].iloc[0])
-        windows = json.loads(holds["windows"].iloc[0]) if isinstance(holds["windows"].iloc[0], str) else holds["windows"].iloc[0]
+        windows = (
+            json.loads(holds["windows"].iloc[0])
+            if isinstance(holds["windows"].iloc[0], str)
+            else holds["windows"].iloc[0]
+        )
         start = pd.Timestamp(f"{DEMO_DATE} {planted['start_hour']:02d}:00", tz="Asia/Shanghai")
         end = pd.Timestamp(f"{DEMO_DATE} {planted['end_hour'] - 1:02d}:59", tz="Asia/Shanghai")
         for instant in (start, end):
@@ -86,7 +90,10 @@ def test_visits_and_legs_tell_the_same_story(run):
 
 
 def test_a_second_run_gives_the_same_bytes(run, tmp_path):
-    assert patrol("demo", "--out", tmp_path / "run", "--effort", "quick", TZ="America/New_York", LC_ALL="C").returncode == 0
+    assert (
+        patrol("demo", "--out", tmp_path / "run", "--effort", "quick", TZ="America/New_York", LC_ALL="C").returncode
+        == 0
+    )
     first, second = manifest_of(run), manifest_of(tmp_path / "run")
     assert first["files"] == second["files"]
     first.pop("timings_s"), second.pop("timings_s")

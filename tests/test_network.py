@@ -84,7 +84,9 @@ def test_times_and_ways_agree_with_networkx(seed, mode):
     spots = rng.uniform(0, 1000, (25, 2))
     ends = rng.integers(0, 25, (70, 2))
     ends = ends[ends[:, 0] != ends[:, 1]]
-    streets = from_lines(lines(*[(spots[a], spots[b]) for a, b in ends], oneway=rng.choice(["", "yes", "-1"], len(ends))))
+    streets = from_lines(
+        lines(*[(spots[a], spots[b]) for a, b in ends], oneway=rng.choice(["", "yes", "-1"], len(ends)))
+    )
     network = routable(streets, mode)
     graph = nx.DiGraph()
     for row, one, other in zip(streets.edges.itertuples(), network.ahead, network.back, strict=True):
@@ -107,7 +109,9 @@ def test_times_and_ways_agree_with_networkx(seed, mode):
 def test_files_go_in_and_come_out_the_same(tmp_path):
     frame = lines([(500000, 4200000), (500100, 4200000)], name=["一号路"])
     for name in ("s.geojson", "s.gpkg", "s.parquet"):
-        frame.to_parquet(tmp_path / name) if name.endswith("parquet") else frame.to_crs(4326 if "json" in name else CRS).to_file(tmp_path / name)
+        frame.to_parquet(tmp_path / name) if name.endswith("parquet") else frame.to_crs(
+            4326 if "json" in name else CRS
+        ).to_file(tmp_path / name)
         streets = read_streets(tmp_path / name, crs=CRS)
         assert streets.edges["length_m"].iloc[0] == pytest.approx(100, abs=0.1)
         assert streets.edges["name"].iloc[0] == "一号路"

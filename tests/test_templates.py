@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from hotspot.areas import read_areas
 
+from hotspot.areas import read_areas
 from hotspot.errors import ConfigError, OutputError
 from planning import sampledata
 from planning.config import read_config

@@ -26,7 +26,7 @@ def empirical_bayes(history: History, grid: Grid) -> Estimate:
     fade = 0.5 ** (history.age_days / HALF_LIFE_DAYS)
     weight = history.weight * fade
     weeks = _faded_weeks(history.days)
-    counts = np.bincount(history.cell, weights=weight, minlength=len(grid))
+    counts = np.bincount(history.cell, weights=weight, minlength=len(grid)).astype(float)
     area = grid.cells["area_m2"].to_numpy() / grid.cell_m**2
     prior_mean, shape, local_share = _likeliest_prior(counts, area, weeks, _neighbour_rate(counts, area, grid))
     own_weight = weeks / (weeks + np.divide(shape, prior_mean, out=np.full(len(grid), np.inf), where=prior_mean > 0))
@@ -57,8 +57,10 @@ def _neighbour_rate(counts: Floats, area: Floats, grid: Grid) -> Floats:
     rows = np.repeat(np.arange(len(grid)), [len(cells) for cells in around])
     columns = np.concatenate([np.empty(0, dtype=np.int64), *around])
     touching = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(grid), len(grid)))
-    near_area = touching @ area
-    rate: Floats = np.divide(touching @ counts, near_area, out=np.full(len(grid), np.nan), where=near_area > 0)
+    near_area = np.asarray(touching @ area, dtype=float)
+    rate: Floats = np.divide(
+        np.asarray(touching @ counts, dtype=float), near_area, out=np.full(len(grid), np.nan), where=near_area > 0
+    )
     return rate
 
 

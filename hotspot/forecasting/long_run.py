@@ -18,7 +18,7 @@ def long_run_counts(history: History, grid: Grid) -> Estimate:
     An empty history gives zero everywhere.
     """
     weeks = history.days / 7.0
-    counts = np.bincount(history.cell, weights=history.weight, minlength=len(grid))
+    counts = np.bincount(history.cell, weights=history.weight, minlength=len(grid)).astype(float)
     area_share = grid.cells["area_m2"].to_numpy() / grid.area_m2
     profile = district_profile(history, history.weight)
     return Estimate(

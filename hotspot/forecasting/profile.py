@@ -33,7 +33,11 @@ def cell_profiles(history: History, weight: Floats, district: Floats, *, cells: 
     """
     known = history.hour >= 0
     flat = history.cell[known] * HOURS_OF_WEEK + history.hour[known]
-    counts = np.bincount(flat, weights=weight[known], minlength=cells * HOURS_OF_WEEK).reshape(cells, HOURS_OF_WEEK)
+    counts = (
+        np.bincount(flat, weights=weight[known], minlength=cells * HOURS_OF_WEEK)
+        .reshape(cells, HOURS_OF_WEEK)
+        .astype(float)
+    )
     concentration = _likeliest_concentration(counts, district)
     rows = counts.sum(axis=1) + concentration
     return (counts + concentration * district) / rows[:, None], rows

@@ -12,7 +12,7 @@ def explanation_text(explanation: Mapping[str, Any], expected: float) -> dict[st
     >>> numbers = {"own_per_week": 3.5, "borrowed_per_week": 0.5, "windows_share_of_week": 0.25, "observed": 40,
     ...            "observed_days": 364.0, "main_category": "theft"}
     >>> explanation_text(numbers, 1.0)["en"]
-    '3.50 incidents a week from its own history + 0.50 borrowed from its surroundings = 4.00; 25.0% of a week falls in these windows: 1.00 expected. Recorded here at these hours in the last 364 days: 40. Mostly: theft.'
+    '3.50 incidents a week from its own history + 0.50 borrowed from its surroundings = 4.00; 25.0% of a week ...: theft.'
     """
     own, borrowed = explanation["own_per_week"], explanation["borrowed_per_week"]
     share, observed, days = explanation["windows_share_of_week"], explanation["observed"], explanation["observed_days"]
@@ -21,7 +21,8 @@ def explanation_text(explanation: Mapping[str, Any], expected: float) -> dict[st
         "en": (
             f"{own:.2f} incidents a week from its own history + {borrowed:.2f} borrowed from its surroundings = "
             f"{own + borrowed:.2f}; {share:.1%} of a week falls in these windows: {expected:.2f} expected. "
-            f"Recorded here at these hours in the last {days:.0f} days: {observed}." + (f" Mostly: {main}." if main else "")
+            f"Recorded here at these hours in the last {days:.0f} days: {observed}."
+            + (f" Mostly: {main}." if main else "")
         ),
         "zh": (
             f"本处历史每周 {own:.2f} 起 + 周边借用 {borrowed:.2f} 起 = {own + borrowed:.2f} 起；"

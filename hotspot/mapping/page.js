@@ -257,6 +257,7 @@
   window.addEventListener("hashchange", () => { readHash(); refresh(); });
   document.getElementById("slider").max = Math.max(0, data.hours.length - 1);
   state.hour = data.hotspots.length ? data.hours.map((_, h) => data.hotspots.reduce((s, x) => s + x.hourly[h], 0)).reduce((b, v, i, a) => (v > a[b] ? i : b), 0) : 0;
+  map.attributionControl.setPrefix(false);
   L.control.scale({ imperial: false }).addTo(map);
   if (data.attribution) map.attributionControl.addAttribution(make("span", data.attribution).innerHTML);
   const all = [...data.hotspots.flatMap((s) => s.rings.flat()), ...data.points.map((p) => [p.lon, p.lat]), ...data.areas.features.flatMap((a) => a.rings.flat())];

@@ -25,11 +25,11 @@ LANGUAGES = ("zh", "en")
 _LEAFLET = {"leaflet.js": "js", "leaflet.css": "css"}
 
 
-class _Shell(folium.Map):  # type: ignore[misc] # folium has no types
+class _Shell(folium.Map):
     """A folium map that asks for Leaflet and nothing else."""
 
-    default_js = (("leaflet", "leaflet.js"),)
-    default_css = (("leaflet_css", "leaflet.css"),)
+    default_js = [("leaflet", "leaflet.js")]  # noqa: RUF012 - as folium declares them
+    default_css = [("leaflet_css", "leaflet.css")]  # noqa: RUF012
 
 
 def render_page(payload: Mapping[str, Any], *, language: str, title: str) -> str:
@@ -67,13 +67,18 @@ def _shell() -> str:
     html = re.sub(r'<script src="leaflet\.js"></script>', lambda _: _script(_leaflet("leaflet.js")), html)
     html = re.sub(r'<link rel="stylesheet" href="leaflet\.css"\s*/>', lambda _: _style(_leaflet("leaflet.css")), html)
     html = re.sub(r"<meta http-equiv[^>]*>", "", html)
-    markup = (HERE / "page.html").read_text(encoding="utf-8")
+    markup, legend = ((HERE / name).read_text(encoding="utf-8") for name in ("page.html", "legend.html"))
     style = _style((HERE / "page.css").read_text(encoding="utf-8"))
     script = _script((HERE / "page.js").read_text(encoding="utf-8"))
     html = html.replace("</head>", style + "</head>", 1)
-    html = re.sub(r"<body>(.*?)</body>", lambda m: f"<body>{markup}<main>{m[1]}</main></body>", html, count=1, flags=re.S)
+    html = re.sub(
+        r"<body>(.*?)</body>", lambda m: f"<body>{markup}<main>{m[1]}{legend}</main></body>", html, count=1, flags=re.S
+    )
     html = html.replace("</html>", "<!--data-->" + script + "</html>", 1)
-    outside = re.findall(r"""(?:src|href)=["'](?!data:)[^"'#]+|url\((?!["']?data:)[^)]*\)|@import""", re.sub(r"<script>.*?</script>", "", html, flags=re.S))
+    outside = re.findall(
+        r"""(?:src|href)=["'](?!data:)[^"'#]+|url\((?!["']?data:)[^)]*\)|@import""",
+        re.sub(r"<script>.*?</script>", "", html, flags=re.S),
+    )
     if outside:
         raise OutputError(f"the page would load {outside[0]!r} from outside; fix: inline it in hotspot/mapping")
     return html
@@ -88,7 +93,9 @@ def _leaflet(name: str) -> str:
     if not found:
         raise OutputError(f"{name} is missing; fix: install the package XStatic-Leaflet again")
     text = Path(str(found[0].locate())).read_text(encoding="utf-8")
-    return re.sub(r"url\([^)]*\)", "none", text) if name.endswith(".css") else re.sub(r"//# sourceMappingURL.*", "", text)
+    return (
+        re.sub(r"url\([^)]*\)", "none", text) if name.endswith(".css") else re.sub(r"//# sourceMappingURL.*", "", text)
+    )
 
 
 def _script(text: str) -> str:
@@ -110,12 +117,16 @@ def _json_block(name: str, value: object) -> str:
 def _with_policy(page: str) -> str:
     """The second wall: only the very scripts of this page may run, and nothing may be fetched."""
     scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.S)
-    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts)
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts
+    )
     policy = (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    return page.replace("<head>", f'<head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">', 1)
+    return page.replace(
+        "<head>", f'<head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">', 1
+    )
 
 
 def _packed(streets: Mapping[str, Any]) -> dict[str, Any]:

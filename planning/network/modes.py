@@ -16,8 +16,13 @@ from planning.network.streets import Streets, directions
 WALK_KMH = 4.5
 DEFAULT = "*"  # every class of street that isn't named; untagged streets are residential
 SPEEDS: Mapping[str, Mapping[str, float]] = {  # km/h, 0 = barred
-    "walk": {DEFAULT: WALK_KMH, "steps": 2.5, "motorway": 0, "motorway_link": 0, "trunk": WALK_KMH, "construction": 0, "proposed": 0},
-    "ebike": {DEFAULT: 15, "footway": 6, "pedestrian": 6, "path": 10, "steps": 0, "motorway": 0, "motorway_link": 0, "construction": 0, "proposed": 0},
+    "walk": {
+        DEFAULT: WALK_KMH, "steps": 2.5, "motorway": 0, "motorway_link": 0, "construction": 0, "proposed": 0,
+    },
+    "ebike": {
+        DEFAULT: 15, "footway": 6, "pedestrian": 6, "path": 10, "steps": 0, "motorway": 0, "motorway_link": 0,
+        "construction": 0, "proposed": 0,
+    },
     "car": {
         DEFAULT: 25, "motorway": 60, "motorway_link": 45, "trunk": 60, "trunk_link": 45, "primary": 45, "primary_link": 45,
         "secondary": 40, "tertiary": 35, "residential": 25, "unclassified": 25, "living_street": 15, "service": 15, "track": 15,
@@ -84,9 +89,9 @@ def _closed(streets: Streets, mode: str) -> npt.NDArray[np.bool_]:
     own = {"walk": "foot", "ebike": "bicycle"}.get(mode)
     general = edges["access"].isin(no)
     if own is None:
-        return general.to_numpy(dtype=bool)
+        return np.asarray(general, dtype=bool)
     opened = edges[own].isin(["yes", "designated", "permissive"])
-    return ((general & ~opened) | edges[own].isin(no)).to_numpy(dtype=bool)
+    return np.asarray((general & ~opened) | edges[own].isin(no), dtype=bool)
 
 
 def _least_arcs(

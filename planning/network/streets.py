@@ -52,9 +52,9 @@ class Streets:
             return self
         return from_lines(self.edges.drop(columns=["edge_id", "u", "v", "length_m"]).to_crs(crs), dropped=self.dropped)
 
-    def to_networkx(self) -> nx.MultiDiGraph:
+    def to_networkx(self) -> nx.MultiDiGraph[int]:
         """OSMnx's graph type: x, y on nodes, length and geometry on edges, both directions unless one-way."""
-        graph = nx.MultiDiGraph(crs=self.crs)
+        graph: nx.MultiDiGraph[int] = nx.MultiDiGraph(crs=self.crs)
         graph.add_nodes_from((n, {"x": x, "y": y}) for n, (x, y) in enumerate(self.nodes_xy.tolist()))
         ahead, back = directions(self.edges["oneway"])
         for row, one, other in zip(self.edges.itertuples(), ahead, back, strict=True):
@@ -126,7 +126,13 @@ def _tag(value: object) -> str:
 
 def _split(
     lines: npt.NDArray[np.object_],
-) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+) -> tuple[
+    npt.NDArray[np.object_],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.float64],
+]:
     """Edges, the line each comes from, their end nodes, and the nodes' places."""
     xy, line = shapely.get_coordinates(lines, return_index=True)
     grid = np.round(xy / MEET_M).astype(np.int64)
@@ -166,13 +172,16 @@ def _from_graphml(path: str | Path) -> gpd.GeoDataFrame:
     try:
         graph = osmnx.load_graphml(local_path(path))
     except (ValueError, KeyError, SyntaxError, nx.NetworkXError) as error:
-        raise InputError(Fault(str(path), f"not a graph of OSMnx: {error}", "save it with osmnx.save_graphml")) from error
+        raise InputError(
+            Fault(str(path), f"not a graph of OSMnx: {error}", "save it with osmnx.save_graphml")
+        ) from error
     return from_networkx_lines(graph)
 
 
-def from_networkx_lines(graph: nx.MultiDiGraph) -> gpd.GeoDataFrame:
+def from_networkx_lines(graph: nx.MultiDiGraph[int]) -> gpd.GeoDataFrame:
     """One line per street of an OSMnx graph: of two opposite arcs the first stands for both, a lone one is one-way."""
-    rows, seen = [], {}
+    rows: list[dict[str, object]] = []
+    seen: dict[tuple[int, int, float], tuple[tuple[int, int], int]] = {}
     for u, v, data in graph.edges(data=True):
         ends = [(graph.nodes[n]["x"], graph.nodes[n]["y"]) for n in (u, v)]
         line = data.get("geometry") or shapely.LineString(ends)

@@ -50,7 +50,7 @@ def snap(network: Network, xy: Floats, *, max_snap_m: float = 300.0) -> Snaps:
     fraction, distance, on_street = np.zeros(len(places)), np.full(len(places), np.inf), places.copy()
     known = np.flatnonzero(np.isfinite(places).all(axis=1))
     if len(lines) and len(known):
-        points = shapely.points(places[known])
+        points = np.asarray(shapely.points(places[known]), dtype=object)
         who, line = shapely.STRtree(lines).query_nearest(points, max_distance=max_snap_m, all_matches=True)
         who, first = np.unique(who, return_index=True)  # of equally near edges the first: the same in every run
         line = np.minimum.reduceat(line, first) if len(line) else line
@@ -166,7 +166,7 @@ def paths(network: Network, origins: Snaps, destinations: Snaps, pairs: Ints) ->
     starts, origin = np.unique(pairs[:, 0], return_inverse=True)
     found = _search(network, _take(origins, starts), destinations, np.inf)
     for k, (a, (i, j)) in enumerate(zip(origin.ravel(), pairs, strict=True)):
-        middle = _along(network, found, a, j, origins, destinations, i)
+        middle = _along(network, found, int(a), int(j), origins, destinations, int(i))
         lines[k] = shapely.LineString(np.concatenate([origins.place_xy[[i]], middle, destinations.place_xy[[j]]]))
     return lines
 
@@ -193,7 +193,13 @@ def _along(network: Network, found: _Found, a: int, j: int, origins: Snaps, dest
         way.append(node)
     nodes = np.array(way[::-1], dtype=np.int64)
     edges = network.edges_between(nodes[:-1], nodes[1:]) if len(nodes) > 1 else np.empty(0, dtype=np.int64)
-    parts = [_part(lines[first], origins.fraction[i], 0.0 if u[first] == nodes[0] and _leaves_by_u(network, origins, i, found, row) else 1.0)]
+    parts = [
+        _part(
+            lines[first],
+            origins.fraction[i],
+            0.0 if u[first] == nodes[0] and _leaves_by_u(network, origins, i, found, row) else 1.0,
+        )
+    ]
     for edge, start in zip(edges, nodes[:-1], strict=True):
         xy = shapely.get_coordinates(lines[edge])
         parts.append(xy if u[edge] == start and _runs_ahead(network, edge, start) else xy[::-1])

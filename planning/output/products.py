@@ -17,7 +17,6 @@ from hotspot.forecasting.risk import Risk
 from hotspot.hotspots import Hotspots
 from hotspot.mapping import render_page
 from hotspot.tables import write_csv
-from planning.release import __version__
 from planning.config import Config
 from planning.inputs import Inputs
 from planning.output.exports import write_geojson, write_geoparquet, write_gpkg
@@ -25,6 +24,7 @@ from planning.output.mapping.plan_page import Payload, plan_payload, situation_p
 from planning.output.sheets import index_html, sheet_html
 from planning.output.tables import VISIT_COLUMNS, legs_table, unserved_table, visits_table
 from planning.plan import Plan
+from planning.release import __version__
 
 LIBRARIES = ("numpy", "pandas", "geopandas", "shapely", "scipy", "pyproj", "highspy", "pyvrp", "folium")
 SYNTHETIC_MARK = "合成数据"  # a district whose name says that it is synthetic is badged on every product

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -12,38 +13,26 @@ from hotspot.mapping import words
 
 WIDTH, HEIGHT, MARGIN = 680.0, 380.0, 26.0
 
-STYLE = """
-@page { size: A4; margin: 14mm } body { font: 14px/1.5 system-ui, "Noto Sans CJK SC", "Microsoft YaHei", sans-serif; color: #14202b; max-width: 46rem; margin: 1rem auto }
-h1 { font-size: 1.4rem; margin: 0 } table { border-collapse: collapse; width: 100%; margin: .8rem 0 } td, th { border: 1px solid #9aa7b3; padding: .3rem .5rem; text-align: left; overflow-wrap: anywhere }
-svg { width: 100%; height: auto; border: 1px solid #9aa7b3 } .soft { color: #51606e } .sign { margin-top: 1.6rem }
-"""
-PAGE = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-SHEET = PAGE.from_string("""<!DOCTYPE html>
-<html lang="{{ html_lang }}"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width"><title>{{ team.id }} {{ team.name }}</title><style>{{ style|safe }}</style></head><body>
-<h1>{{ team.id }} {{ team.name }}</h1>
-<p class="soft">{{ title }}{% if synthetic %} · {{ w.synthetic }}{% endif %} · {{ team.shift.start[:10] }} {{ team.shift.start[11:16] }}–{{ team.shift.end[11:16] }} · {{ w[team.mode] }} · {{ team.point_id }} {{ point_name }} · {{ w.run }} {{ run_id }}</p>
-<svg viewBox="0 0 {{ width }} {{ height }}" role="img" aria-label="{{ w.map }}">
-{% for line in lines %}<polyline points="{{ line }}" fill="none" stroke="#0b62a8" stroke-width="3" stroke-linejoin="round"/>{% endfor %}
-{% for stop in stops %}<circle cx="{{ stop.x }}" cy="{{ stop.y }}" r="11" fill="#fff" stroke="#0b62a8" stroke-width="3"/><text x="{{ stop.x }}" y="{{ stop.y + 4 }}" font-size="12" text-anchor="middle">{{ stop.label }}</text>{% endfor %}
-<path d="M650 46 l8 -26 8 26 -8 -6 z" fill="#14202b"/><text x="658" y="14" font-size="12" text-anchor="middle">N</text></svg>
-<table><tr><th>#</th><th>{{ s.arrive }}</th><th>{{ s.leave }}</th><th>{{ s.place }}</th><th>{{ s.task }}</th><th>{{ s.way }}</th></tr>
-{% for v in team.visits %}<tr><td>{{ v.sequence }}</td><td>{{ v.arrive[11:16] }}</td><td>{{ v.leave[11:16] }}</td><td>{{ v.hotspot_id }} {{ v.place }} <span class="soft">{{ "%.5f, %.5f"|format(v.lat, v.lon) }} WGS-84</span></td><td>{{ w[v.activity] }}</td><td>{{ (v.travel_s / 60)|round|int }} min · {{ v.travel_m|round|int }} m</td></tr>
-{% endfor %}</table>
-<p class="sign">{{ s.emergency }}</p><p class="sign">{{ s.signature }} ______________________</p></body></html>
-""")
-INDEX = PAGE.from_string("""<!DOCTYPE html>
-<html lang="{{ html_lang }}"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width"><title>{{ title }}</title><style>{{ style|safe }}</style></head><body>
-<h1>{{ title }}{% if synthetic %} · {{ w.synthetic }}{% endif %}</h1>
-<table>{% for team in teams %}<tr><td>{% if team.visits %}<a href="{{ team.id }}.html">{{ team.id }}</a>{% else %}{{ team.id }}{% endif %}</td><td>{{ team.name }}</td><td>{{ team.visits|length }} {{ w.stops }}</td><td>{% if team.reason %}{{ w.not_in_plan }}: {{ w.get(team.reason, team.reason) }}{% endif %}</td></tr>
-{% endfor %}</table></body></html>
-""")
+HERE = Path(__file__).resolve().parent
+STYLE = (HERE / "sheet.css").read_text(encoding="utf-8")
+PAGE = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(HERE),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+SHEET = PAGE.get_template("sheet.html")
+INDEX = PAGE.get_template("sheet_index.html")
 SHEET_WORDS = {
-    "zh": {"arrive": "到达", "leave": "离开", "place": "地点", "task": "勤务", "way": "路程", "emergency": "紧急情况请拨打 110。", "signature": "签名"},
-    "en": {"arrive": "arrive", "leave": "leave", "place": "place", "task": "task", "way": "way", "emergency": "In an emergency call the police at once.", "signature": "Signature"},
+    "zh": {
+        "arrive": "到达", "leave": "离开", "place": "地点", "task": "勤务", "way": "路程",
+        "emergency": "紧急情况请拨打 110。", "signature": "签名",
+    },
+    "en": {
+        "arrive": "arrive", "leave": "leave", "place": "place", "task": "task", "way": "way",
+        "emergency": "In an emergency call the police at once.", "signature": "Signature",
+    },
 }  # fmt: skip
 
 
@@ -83,7 +72,9 @@ def _drawing(
     west, south = everything.min(axis=0)
     east, north = everything.max(axis=0)
     squeeze = np.cos(np.radians((south + north) / 2))
-    scale = min((WIDTH - 2 * MARGIN) / max((east - west) * squeeze, 1e-4), (HEIGHT - 2 * MARGIN) / max(north - south, 1e-4))
+    scale = min(
+        (WIDTH - 2 * MARGIN) / max((east - west) * squeeze, 1e-4), (HEIGHT - 2 * MARGIN) / max(north - south, 1e-4)
+    )
 
     def at(lon: float, lat: float) -> tuple[float, float]:
         return round(MARGIN + (lon - west) * squeeze * scale, 1), round(HEIGHT - MARGIN - (lat - south) * scale, 1)

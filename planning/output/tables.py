@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -57,7 +59,7 @@ def legs_table(plan: Plan) -> gpd.GeoDataFrame:
             continue
         places = [problem.team_start[team], *problem.demand_place[route], problem.team_end[team]]
         mode = int(problem.team_mode[team])
-        for sequence, (a, b) in enumerate(zip(places, places[1:], strict=False), start=1):
+        for sequence, (a, b) in enumerate(pairwise(places), start=1):
             length = problem.travel_m[mode, a, b] if problem.travel_m is not None else np.nan
             rows.append(
                 {

@@ -14,7 +14,7 @@ from planning.solving.price import Network, neighbourhoods, price, reachable
 
 Route = tuple[int, ...]
 NG_SIZES = (12, 6, 1)  # smaller memories are looser and quicker: what to try when labels run out
-COLUMNS_MOST = 2_000  # of the packing: branch and bound over more finds no better plan in the same time
+COLUMNS_MOST = 1_000  # of the packing: branch and bound over more finds no better plan in the same time
 EXACT_UP_TO = 24  # demands within reach up to which every label remembers everything
 
 
@@ -51,7 +51,7 @@ class Pool:
         return float(sum(float(self.problem.value[d]) for d in column[1]))
 
 
-class _Silent(highspy.Highs):  # type: ignore[misc]
+class _Silent(highspy.Highs):
     """HiGHS prints its banner while its constructor enables callbacks: it has to be silenced before."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class _Silent(highspy.Highs):  # type: ignore[misc]
 
     def enableCallbacks(self) -> None:  # noqa: N802 -- its name
         self.setOptionValue("output_flag", False)
-        super().enableCallbacks()
+        super().enableCallbacks()  # type: ignore[no-untyped-call]
 
 
 class _Master:

@@ -33,7 +33,7 @@ class Effort:
 
 EFFORTS = {
     "quick": Effort(rounds=30_000, pyvrp=0, pricings=12, labels=100_000, nodes=1),
-    "normal": Effort(rounds=150_000, pyvrp=300, pricings=60, labels=400_000, nodes=1),
+    "normal": Effort(rounds=300_000, pyvrp=300, pricings=60, labels=400_000, nodes=1),
     "thorough": Effort(rounds=1_000_000, pyvrp=3_000, pricings=300, labels=2_000_000, nodes=2_000),
 }
 PYVRP_MOST = 40_000  # teams x demands above which its profiles cost more than they give

@@ -48,7 +48,7 @@ def situation_payload(
         "as_of": risk.as_of.isoformat(),
         "model": risk.model,
         "plan": None,
-        "hours": [risk.starts[h].isoformat() for h in hours],
+        "hours": [start.isoformat() for start in risk.starts[hours]],
         "areas": {"features": _areas(areas)},
         "streets": _streets(streets),
         "cells": _cells(spots, hours),
