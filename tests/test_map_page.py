@@ -3,11 +3,11 @@
 import re
 
 import pytest
+from tests_browser import chromium, opened
 
 from hotspot.errors import ConfigError
 from hotspot.mapping import render_page, words
 from planning.output.sheets import index_html, sheet_html
-from tests_browser import chromium, opened
 
 HOSTILE = "<img src=x onerror=alert(1)>{{7*7}}{#</script>`${1}"
 DAY = "2026-10-30T"
