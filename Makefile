@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= runs/demo
+CONFIG ?= data/gaoxin/patrol.toml
+DATE ?= 2026-10-30
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint type layers unit wheel lowest bench notebooks sample screenshots clean
