@@ -146,3 +146,14 @@ def test_an_openstreetmap_extract_is_read_with_its_tags():
     streets = read_streets(MONACO)
     assert len(streets.edges) > 1000
     assert set(streets.edges["oneway"]) >= {"yes", ""}
+
+
+def test_a_graph_of_osmnx_is_read_with_its_lengths_and_one_ways(tmp_path):
+    osmnx = pytest.importorskip("osmnx")
+    streets = from_lines(
+        lines([(500000, 4200000), (500100, 4200000)], [(500100, 4200000), (500100, 4200300)], oneway=["", "yes"])
+    )
+    osmnx.save_graphml(streets.to_networkx(), tmp_path / "streets.graphml")
+    again = read_streets(tmp_path / "streets.graphml", crs=CRS)
+    assert sorted(again.edges["length_m"].round(3)) == [100, 300]
+    assert dict(zip(again.edges["length_m"].round(), again.edges["oneway"], strict=True)) == {100: "", 300: "yes"}

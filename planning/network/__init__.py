@@ -1,8 +1,11 @@
 """Streets from files, and the times and ways between places on them."""
 
 from planning.network.modes import SPEEDS, Network, routable
-from planning.network.streets import Streets, from_lines, read_streets
-from planning.network.travel_times import Snaps, Travel, paths, snap, travel
+from planning.network.reading import read_streets
+from planning.network.snapping import Snaps, snap
+from planning.network.streets import Streets, from_lines, from_networkx
+from planning.network.travel_times import Travel, travel
+from planning.network.ways import paths
 
 __all__ = [
     "SPEEDS",
@@ -11,6 +14,7 @@ __all__ = [
     "Streets",
     "Travel",
     "from_lines",
+    "from_networkx",
     "paths",
     "read_streets",
     "routable",
