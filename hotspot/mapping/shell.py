@@ -8,24 +8,42 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html as markup
 import json
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, files
+from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import folium
+import xstatic.pkg.leaflet
 
 from hotspot.errors import ConfigError, OutputError
+from hotspot.mapping.encode import packed_streets
 
 HERE = Path(__file__).resolve().parent
 LANGUAGES = ("zh", "en")
-_LEAFLET = {"leaflet.js": "js", "leaflet.css": "css"}
+SCRIPTS = (
+    "base.js",
+    "streets.js",
+    "drawing.js",
+    "panels.js",
+    "paper.js",
+    "page.js",
+)  # in this order: each uses those before it
+HTML_LANG = {"zh": "zh-CN", "en": "en"}
+EMPTY: dict[str, Any] = {
+    "kind": "situation", "district": "", "synthetic": False, "timezone": "", "window": None, "as_of": "", "generated": "",
+    "run_id": "", "seed": None, "version": "", "model": "", "attribution": "", "plan": None, "notices": [], "hours": [],
+    "areas": {"features": []}, "streets": {}, "cells": {"rings": {}, "risk": {}}, "hotspots": [], "points": [], "teams": [],
+    "unserved": [],
+}  # fmt: skip
 
 
-class _Shell(folium.Map):
+class Shell(folium.Map):
     """A folium map that asks for Leaflet and nothing else."""
 
     default_js = [("leaflet", "leaflet.js")]  # noqa: RUF012 - as folium declares them
@@ -33,17 +51,20 @@ class _Shell(folium.Map):
 
 
 def render_page(payload: Mapping[str, Any], *, language: str, title: str) -> str:
-    """The page of a plan or a situation, as one string of HTML that asks nothing of any network.
+    """The page of a plan or a situation as one string of HTML that asks nothing of any network.
 
-    The same payload gives the same bytes. Raises ConfigError for another language than zh or en, OutputError when
-    anything would have to be loaded from outside.
+    What `payload` doesn't tell is empty; `{}` gives a page that says so. The same payload gives the same bytes. Raises
+    ConfigError for another language than zh or en, OutputError when anything would have to be loaded from outside or
+    Leaflet's files aren't installed, ValueError for a number that JSON doesn't know (NaN, infinity).
     """
     if language not in LANGUAGES:
         raise ConfigError(f"language {language!r} is unknown; fix: use one of {', '.join(LANGUAGES)}")
-    data = dict(payload) | {"streets": _packed(payload["streets"]), "language": language, "title": title}
+    data = EMPTY | dict(payload) | {"language": language, "title": title}
+    data["streets"] = packed_streets(data["streets"])
     blocks = _json_block("data", data) + _json_block("words", {name: words(name) for name in LANGUAGES})
-    page = _shell().replace("<!--data-->", blocks, 1)
-    return _with_policy(page)
+    head = f"<title>{markup.escape(title)}</title>"
+    page = shell().replace("<!--title-->", head, 1).replace("<!--data-->", blocks, 1)
+    return page.replace("<html>", f'<html lang="{HTML_LANG[language]}">', 1)
 
 
 @cache
@@ -54,48 +75,105 @@ def words(language: str) -> dict[str, str]:
 
 
 @cache
-def _shell() -> str:
-    """The page without data: Leaflet, our style, our markup, our script. Made of constants only."""
-    shell = _Shell(
-        location=[0, 0], zoom_start=12, tiles=None, prefer_canvas=True, zoom_control=True, attributionControl=True,
-        fade_animation=False, fadeAnimation=False, zoomSnap=0.25,
-    )  # fmt: skip
-    shell._id = "hotspotpatrol"
-    figure = shell.get_root()
-    figure._id = "hotspotpatrolfigure"
-    html = figure.render()
-    html = re.sub(r'<script src="leaflet\.js"></script>', lambda _: _script(_leaflet("leaflet.js")), html)
-    html = re.sub(r'<link rel="stylesheet" href="leaflet\.css"\s*/>', lambda _: _style(_leaflet("leaflet.css")), html)
+def shell() -> str:
+    """The page without data: Leaflet, our style, markup and scripts, and the policy that lets only these run."""
+    html = _folium_shell()
+    html = _swapped(html, r'<script src="leaflet\.js"></script>', _script(leaflet_file("leaflet.js")))
+    html = _swapped(html, r'<link rel="stylesheet" href="leaflet\.css"\s*/>', _style(leaflet_file("leaflet.css")))
     html = re.sub(r"<meta http-equiv[^>]*>", "", html)
-    markup, legend = ((HERE / name).read_text(encoding="utf-8") for name in ("page.html", "legend.html"))
-    style = _style((HERE / "page.css").read_text(encoding="utf-8"))
-    script = _script((HERE / "page.js").read_text(encoding="utf-8"))
-    html = html.replace("</head>", style + "</head>", 1)
-    html = re.sub(
-        r"<body>(.*?)</body>", lambda m: f"<body>{markup}<main>{m[1]}{legend}</main></body>", html, count=1, flags=re.S
-    )
-    html = html.replace("</html>", "<!--data-->" + script + "</html>", 1)
-    outside = re.findall(
-        r"""(?:src|href)=["'](?!data:)[^"'#]+|url\((?!["']?data:)[^)]*\)|@import""",
-        re.sub(r"<script>.*?</script>", "", html, flags=re.S),
-    )
-    if outside:
-        raise OutputError(f"the page would load {outside[0]!r} from outside; fix: inline it in hotspot/mapping")
-    return html
+    html = html.replace("</head>", "<!--title-->" + _style(_own("page.css")) + "</head>", 1)
+    html = html.replace("<body>", "<body>" + _own("page.html"), 1)
+    html = html.replace("</html>", "<!--data-->" + "".join(_script(_own(name)) for name in SCRIPTS) + "</html>", 1)
+    refuse_outside(html)
+    return _with_policy(html)
 
 
-def _leaflet(name: str) -> str:
-    """A file of Leaflet from its package; pictures of controls that we don't use are taken out of the style."""
-    try:
-        found = [path for path in files("XStatic-Leaflet") or [] if path.name == name]
-    except PackageNotFoundError:
-        found = []
-    if not found:
-        raise OutputError(f"{name} is missing; fix: install the package XStatic-Leaflet again")
-    text = Path(str(found[0].locate())).read_text(encoding="utf-8")
+def refuse_outside(html: str) -> None:
+    """Raise OutputError, with the list, when a page would load anything from outside itself.
+
+    >>> refuse_outside('<img src="data:image/png;base64,AA"><a href="https://example.org">a link loads nothing</a>')
+    >>> refuse_outside('<link rel="stylesheet" href="https://cdn.example/x.css">')
+    Traceback (most recent call last):
+    hotspot.errors.OutputError: the page would load 'https://cdn.example/x.css' from outside; fix: ...
+    """
+    reader = _Resources()
+    reader.feed(html)
+    if reader.outside:
+        found = ", ".join(repr(each) for each in reader.outside)
+        raise OutputError(f"the page would load {found} from outside; fix: inline it in hotspot/mapping")
+
+
+def leaflet_file(name: str, *, folder: str | Path | None = None) -> str:
+    """A file of Leaflet from its package, without the pictures of its style and without its source map.
+
+    `folder` is where to look; None is the installed package. Raises OutputError naming the file that isn't there.
+    """
+    path = Path(folder if folder is not None else xstatic.pkg.leaflet.BASE_DIR) / name
+    if not path.is_file():
+        raise OutputError(f"{path} is missing; fix: python -m pip install --force-reinstall XStatic-Leaflet")
+    text = path.read_text(encoding="utf-8")
+    # its style shows pictures of controls and markers that this page draws itself
     return (
         re.sub(r"url\([^)]*\)", "none", text) if name.endswith(".css") else re.sub(r"//# sourceMappingURL.*", "", text)
     )
+
+
+class _Resources(HTMLParser):
+    """Collects what a browser would fetch for a page; `outside` is everything that isn't `data:` or in the page."""
+
+    LOADING = frozenset({"src", "srcset", "poster", "data", "background"})
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.outside: list[str] = []
+        self._in_style = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._in_style = tag == "style"
+        for name, value in attrs:
+            if name in self.LOADING or (name == "href" and tag in ("link", "image", "use", "base")):
+                self._note(value or "")
+            if name == "style":
+                self.handle_style(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_style = False
+
+    def handle_data(self, data: str) -> None:
+        if self._in_style:
+            self.handle_style(data)
+
+    def handle_style(self, css: str) -> None:
+        for address in re.findall(r"url\(\s*[\"']?([^)\"']*)|@import\s+[\"']([^\"']*)", css):
+            self._note("".join(address))
+
+    def _note(self, address: str) -> None:
+        if address and not address.startswith(("data:", "#")):
+            self.outside.append(address)
+
+
+def _folium_shell() -> str:
+    """Folium's page with its ids set, so that it is the same every time."""
+    page = Shell(
+        location=[0, 0], zoom_start=12, tiles=None, prefer_canvas=True, zoom_control=False, attribution_control=False,
+        fade_animation=False, zoom_snap=0.25, zoom_delta=0.5, wheel_px_per_zoom_level=90,
+    )  # fmt: skip
+    page._id = "patrol"
+    figure = page.get_root()
+    figure._id = "patrolfigure"
+    html: str = figure.render()
+    return html
+
+
+def _own(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def _swapped(html: str, pattern: str, text: str) -> str:
+    changed, count = re.subn(pattern, lambda _: text, html)
+    if count != 1:
+        raise OutputError(f"folium {version('folium')} no longer asks for {pattern!r}; fix: install folium>=0.19,<0.21")
+    return changed
 
 
 def _script(text: str) -> str:
@@ -114,9 +192,9 @@ def _json_block(name: str, value: object) -> str:
     return f'<script type="application/json" id="{name}">{text}</script>'
 
 
-def _with_policy(page: str) -> str:
+def _with_policy(html: str) -> str:
     """The second wall: only the very scripts of this page may run, and nothing may be fetched."""
-    scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.S)
+    scripts = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
     hashes = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts
     )
@@ -124,20 +202,5 @@ def _with_policy(page: str) -> str:
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    return page.replace(
-        "<head>", f'<head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">', 1
-    )
-
-
-def _packed(streets: Mapping[str, Any]) -> dict[str, Any]:
-    """Lines as steps of 1e-5 degree, each from the place before: a third of the size."""
-    lines = []
-    for line in streets["lines"]:
-        x = y = 0
-        steps: list[int] = []
-        for lon, lat in line:
-            to_x, to_y = round(lon * 1e5), round(lat * 1e5)
-            steps += [to_x - x, to_y - y]
-            x, y = to_x, to_y
-        lines.append(steps)
-    return {"lines": lines, "class": streets["class"]}
+    first = f'<head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
+    return html.replace("<head>", first, 1)

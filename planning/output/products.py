@@ -82,7 +82,7 @@ class RunFacts:
             "seed": self.seed,
             "version": __version__,
             "notices": self.notices(None),
-            "attribution": "",
+            "attribution": _credit(self.config.streets.path),
         }
 
     def notices(self, plan: Plan | None) -> list[str]:
@@ -117,6 +117,12 @@ class RunFacts:
             _shown({"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}, folder)
             for path in tables
         ]
+
+
+def _credit(streets: Path) -> str:
+    """OpenStreetMap's licence asks for its name on every map; other sources have none that a file tells."""
+    from_osm = streets.name.lower().endswith((".pbf", ".osm", ".osm.gz", ".graphml"))
+    return "© OpenStreetMap contributors" if from_osm else ""
 
 
 def _shown(entry: dict[str, Any], folder: Path) -> dict[str, Any]:

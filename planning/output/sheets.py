@@ -2,86 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
+from markupsafe import Markup
 
 from hotspot.mapping import words
-
-WIDTH, HEIGHT, MARGIN = 680.0, 380.0, 26.0
+from planning.output.sheet_drawing import route_drawing
 
 HERE = Path(__file__).resolve().parent
-STYLE = (HERE / "sheet.css").read_text(encoding="utf-8")
-PAGE = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(HERE),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-SHEET = PAGE.get_template("sheet.html")
-INDEX = PAGE.get_template("sheet_index.html")
-SHEET_WORDS = {
-    "zh": {
-        "arrive": "到达", "leave": "离开", "place": "地点", "task": "勤务", "way": "路程",
-        "emergency": "紧急情况请拨打 110。", "signature": "签名",
-    },
-    "en": {
-        "arrive": "arrive", "leave": "leave", "place": "place", "task": "task", "way": "way",
-        "emergency": "In an emergency call the police at once.", "signature": "Signature",
-    },
-}  # fmt: skip
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def sheet_html(sheet: Mapping[str, Any], *, language: str) -> str:
-    """One team's sheet. `sheet` is the page's data with `team` set. Every text is escaped; nothing is loaded."""
+    """One team's sheet. `sheet` is the page's data with `team` set to one of its teams.
+
+    Every text is escaped and nothing is loaded. A team without visits gets a page that says why.
+    """
     team = sheet["team"]
-    lines, stops = _drawing([leg["line"] for leg in team["legs"]], team["visits"])
-    point = next((p["name"] for p in sheet["points"] if p["id"] == team["point_id"]), "")
-    return SHEET.render(
-        **_common(sheet, language), team=team, lines=lines, stops=stops, point_name=point, run_id=sheet["run_id"],
-        s=SHEET_WORDS[language], width=WIDTH, height=HEIGHT,
+    starts = datetime.fromisoformat(team["shift"]["start"])
+    facts = _common(sheet, language)
+    return _templates().get_template("sheet.html").render(
+        facts,
+        team=team,
+        point=next((point for point in sheet.get("points", []) if point["id"] == team["point_id"]), None),
+        date=starts.date().isoformat(),
+        weekday=facts["w"]["weekdays"].split(" ")[starts.weekday()],
+        drawing=route_drawing(sheet),
+        total_m=_total_m(team),
+        back=_way_back(team),
+        attribution=sheet.get("attribution", ""),
+        as_of=sheet.get("as_of", ""),
     )  # fmt: skip
 
 
 def index_html(payload: Mapping[str, Any], *, language: str) -> str:
-    """The list of all teams with links to their sheets."""
-    return INDEX.render(**_common(payload, language), teams=payload["teams"])
+    """The list of all teams with links to their sheets (`./T01.html`), and what is to know about the inputs."""
+    return _templates().get_template("sheet_index.html").render(
+        _common(payload, language),
+        teams=[{"team": team, "total_m": _total_m(team)} for team in payload.get("teams", [])],
+        notices=payload.get("notices", []),
+        window=payload.get("window"),
+    )  # fmt: skip
+
+
+def clock(instant: str) -> str:
+    """The hour and minute of an ISO 8601 time as it is written, in its own zone.
+
+    >>> clock("2026-10-30T18:05:40+08:00")
+    '18:05'
+    """
+    return instant[11:16]
+
+
+def distance(metres: float) -> str:
+    """
+    >>> distance(840.2), distance(1260)
+    ('840 m', '1.3 km')
+    """
+    return f"{metres:.0f} m" if metres < 950 else f"{metres / 1000:.1f} km"
+
+
+def minutes(span: tuple[str, str]) -> int:
+    """Whole minutes between two ISO 8601 times, over midnight and changes of the clock.
+
+    >>> minutes(("2026-10-30T23:55:00+08:00", "2026-10-31T00:07:00+08:00"))
+    12
+    """
+    start, end = (datetime.fromisoformat(instant) for instant in span)
+    return round((end - start) / timedelta(minutes=1))
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"clock": clock, "distance": distance, "minutes": minutes}
+    return environment
 
 
 def _common(payload: Mapping[str, Any], language: str) -> dict[str, Any]:
     return {
         "html_lang": "zh-CN" if language == "zh" else "en",
-        "title": payload["title"],
-        "synthetic": payload["synthetic"],
-        "style": STYLE,
+        "policy": POLICY,
+        "title": payload.get("title", ""),
+        "synthetic": payload.get("synthetic", False),
+        "run_id": payload.get("run_id", ""),
+        "style": Markup((HERE / "sheet.css").read_text(encoding="utf-8")),  # noqa: S704 # our own file, no data in it
         "w": words(language),
     }
 
 
-def _drawing(
-    legs: Sequence[Sequence[Sequence[float]]], visits: Sequence[Mapping[str, Any]]
-) -> tuple[list[str], list[dict[str, Any]]]:
-    """Legs and stops in the picture's units: north is up, one scale for both axes."""
-    everything = np.array([*(p for leg in legs for p in leg), *((v["lon"], v["lat"]) for v in visits)], dtype=float)
-    if not len(everything):
-        return [], []
-    west, south = everything.min(axis=0)
-    east, north = everything.max(axis=0)
-    squeeze = np.cos(np.radians((south + north) / 2))
-    scale = min(
-        (WIDTH - 2 * MARGIN) / max((east - west) * squeeze, 1e-4), (HEIGHT - 2 * MARGIN) / max(north - south, 1e-4)
-    )
+def _total_m(team: Mapping[str, Any]) -> float:
+    return float(sum(leg["travel_m"] for leg in team["legs"]))
 
-    def at(lon: float, lat: float) -> tuple[float, float]:
-        return round(MARGIN + (lon - west) * squeeze * scale, 1), round(HEIGHT - MARGIN - (lat - south) * scale, 1)
 
-    lines = [" ".join(f"{x},{y}" for x, y in (at(*p) for p in leg)) for leg in legs]
-    stops = []
-    for visit in visits:
-        x, y = at(visit["lon"], visit["lat"])
-        stops.append({"x": x, "y": y, "label": visit["sequence"]})
-    return lines, stops
+def _way_back(team: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The leg after the last visit and when it ends; None where there is none."""
+    if not team["visits"] or not team["legs"]:
+        return None
+    last, leg = team["visits"][-1], team["legs"][-1]
+    if leg["sequence"] <= last["sequence"]:
+        return None
+    at = datetime.fromisoformat(last["leave"]) + timedelta(seconds=leg["travel_s"])
+    return {"at": at.isoformat(), "travel_s": leg["travel_s"], "travel_m": leg["travel_m"]}

@@ -22,6 +22,7 @@ from planning.network import Streets
 from planning.output.runs import MANIFEST, verify, write_manifest
 from planning.output.tables import legs_table, unserved_table, visits_table
 from planning.plan import Plan
+from planning.release import __version__
 
 MOST_CELLS = 200  # of the worthiest; a page with every cell would hide the hotspots it is about
 MAJOR = {"motorway", "trunk", "primary", "secondary", "tertiary"}
@@ -90,7 +91,8 @@ def plan_payload(
 
 def save_map(plan: Plan, path: str | Path, *, language: str = "zh") -> Path:
     """Write the plan's map as one self-contained page that opens without a network. Returns the path."""
-    payload = plan_payload(plan, facts={"title": "", "district": "", "language": language, "synthetic": False})
+    facts = {"title": "", "district": "", "language": language, "synthetic": False, "generated": "", "run_id": ""}
+    payload = plan_payload(plan, facts=facts | {"version": __version__, "notices": [], "attribution": ""})
     target = Path(path)
     target.write_text(render_page(payload, language=language, title=payload["title"]), encoding="utf-8")
     return target

@@ -1,0 +1,118 @@
+"use strict";
+/* The live map: streets, communities, cells, hotspots, routes, points; redrawn from the state. */
+const PatrolMap = (() => {
+  const { data, state, $, t, make } = Patrol;
+  const box = document.querySelector(".folium-map"), map = window[box.id];
+  $("stage").prepend(box);
+  map.invalidateSize({ animate: false });
+  map.createPane("under").style.zIndex = 390;
+  const under = L.canvas({ padding: 0.3, pane: "under" }), renderer = L.canvas({ padding: 0.3 });
+  const latlng = (place) => [place[1], place[0]], latlngs = (rings) => rings.map((ring) => ring.map(latlng));
+  const quiet = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  let onSpot = () => {}, onPoint = () => {};
+
+  const streets = PatrolStreets.layer(data.streets, () => [Patrol.colour("major"), Patrol.colour("street")]);
+  const groups = { streets, areas: L.layerGroup(), cells: L.layerGroup(), hotspots: L.layerGroup(), routes: L.layerGroup(), points: L.layerGroup() };
+  const shown = new Set(["streets", "areas", "hotspots", "routes", "points"]);
+  const eta = L.layerGroup().addTo(map);
+  const present = { streets: data.streets.lines, areas: data.areas.features, cells: Object.keys(data.cells.rings), hotspots: data.hotspots, routes: data.teams, points: data.points };
+  const names = Object.keys(groups).filter((name) => present[name].length);
+
+  const areas = data.areas.features.map((area) => L.polygon(latlngs(area.rings), { renderer: under, fill: false, weight: 1, opacity: 0.55, dashArray: "6 5", interactive: false }).addTo(groups.areas));
+  const cellEdges = Patrol.scaleOf(Patrol.peak(Object.values(data.cells.risk).flat()));
+  const cells = Object.entries(data.cells.rings).map(([id, ring]) => {
+    const shape = L.polygon(ring.map(latlng), { renderer: under, stroke: false, interactive: false }).addTo(groups.cells);
+    return { shape, risk: data.cells.risk[id] ?? [] };
+  });
+  const polygons = data.hotspots.map((spot) => L.polygon(latlngs(spot.rings), { renderer, bubblingMouseEvents: false })
+    .bindTooltip(() => note(spot), { sticky: true, opacity: 1 }).on("click", () => onSpot(spot.id)).addTo(groups.hotspots));
+  const markers = data.points.map((point) => {
+    const dot = make("i", point.id.replace(/^\D+0*(?=\d)/, "").slice(0, 4) || point.id.slice(0, 4), { class: "dot" });
+    const icon = L.divIcon({ className: "spot", html: dot, iconSize: [25, 25] });
+    const marker = L.marker([point.lat, point.lon], { icon, riseOnHover: true }).addTo(groups.points);
+    marker.bindTooltip(() => make("div", null, {}, make("b", `${point.id} ${point.name}`), make("div", `${t(point.kind)} · ${t("teams")}: ${point.teams.join(", ") || t("nobody")}`)), { opacity: 1, offset: [10, 0] });
+    marker.on("click keypress", (event) => { if (event.type === "click" || event.originalEvent.key === "Enter") onPoint(point.id); });
+    marker.on("add", () => marker.getElement().setAttribute("aria-label", `${t("patrol_point")} ${point.id} ${point.name}`));
+    return marker;
+  });
+
+  function note(spot) {
+    const value = spot.hourly[state.hour];
+    return make("div", null, {}, make("b", `${spot.id} · ${t(spot.activity)}`),
+      make("div", `${t("this_hour")}: ${Patrol.fixed(value)}`),
+      make("div", `${t("expected")}: ${Patrol.fixed(spot.expected)} (${t("interval")} ${Patrol.interval(spot)})`),
+      make("div", spot.windows.map((w) => Patrol.dayAndSpan(w.start, w.end)).join(" · "), { class: "soft" }));
+  }
+
+  function drawHour() {
+    const ramp = Patrol.ramp(), edge = Patrol.colour("edge"), accent = Patrol.colour("accent"), fill = Number(Patrol.colour("fill"));
+    data.hotspots.forEach((spot, i) => {
+      const chosen = spot.id === state.spot;
+      polygons[i].setStyle({ fillColor: ramp[Patrol.classOf(spot.hourly[state.hour] ?? 0, Patrol.edges)], fillOpacity: fill,
+        color: chosen ? accent : edge, weight: chosen ? 4 : 1.5, dashArray: Patrol.isWide(spot) ? "6 5" : null });
+      if (chosen) polygons[i].bringToFront();
+    });
+    for (const cell of cells) cell.shape.setStyle({ fillColor: ramp[Patrol.classOf(cell.risk[state.hour] ?? 0, cellEdges)], fillOpacity: fill * 0.6 });
+    for (const shape of areas) shape.setStyle({ color: Patrol.colour("area") });
+  }
+
+  function drawRoutes() {
+    groups.routes.clearLayers(); eta.clearLayers();
+    const muted = Patrol.colour("route"), accent = Patrol.colour("accent"), paper = Patrol.colour("paper");
+    const line = (leg, style) => L.polyline(leg.line.map(latlng), { renderer, interactive: false, lineJoin: "round", ...style }).addTo(groups.routes);
+    const chosen = Patrol.team(state.team);
+    for (const team of data.teams) if (team !== chosen) for (const leg of team.legs)
+      line(leg, { color: muted, weight: 3, opacity: chosen ? 0.35 : 0.8, dashArray: "1 7", lineCap: "round" });
+    data.points.forEach((point, i) => {
+      const element = markers[i].getElement();
+      if (element) { element.classList.toggle("home", Boolean(chosen) && chosen.point_id === point.id); element.classList.toggle("faint", Boolean(chosen) && chosen.point_id !== point.id); }
+      markers[i].setZIndexOffset(chosen && chosen.point_id === point.id ? 400 : 0);
+    });
+    if (!chosen) return;
+    for (const leg of chosen.legs) line(leg, { color: paper, weight: 9, opacity: 0.8 });
+    for (const leg of chosen.legs) line(leg, { color: accent, weight: 5 });
+    for (const stop of stopsOf(chosen)) pill(stop).addTo(eta);
+  }
+  /* Visits at one place share one pill, so that none hides another. */
+  function stopsOf(team) {
+    const places = new Map();
+    for (const visit of team.visits) {
+      const key = `${visit.lon.toFixed(4)} ${visit.lat.toFixed(4)}`;
+      if (places.has(key)) places.get(key).push(visit); else places.set(key, [visit]);
+    }
+    return [...places.values()];
+  }
+  function pill(visits) {
+    const rows = visits.map((v) => make("i", null, {}, make("b", v.sequence), document.createTextNode(Patrol.clock(v.travel_s > 0 ? v.arrive : v.start))));
+    const icon = L.divIcon({ className: "pill", html: make("span", null, { class: "eta" }, ...rows), iconSize: [0, 0] });
+    return L.marker([visits[0].lat, visits[0].lon], { icon, interactive: false, keyboard: false, zIndexOffset: 1000 });
+  }
+
+  function setLayer(name, on) {
+    shown[on ? "add" : "delete"](name);
+    if (on) groups[name].addTo(map); else groups[name].remove();
+    if (on && name === "points") drawRoutes();
+    $("attribution").hidden = !data.attribution;
+  }
+
+  function everything() {
+    return [...data.hotspots.flatMap((s) => s.rings.flat()), ...data.points.map((p) => [p.lon, p.lat]), ...data.areas.features.flatMap((a) => a.rings.flat()),
+      ...data.teams.flatMap((team) => team.legs.flatMap((leg) => leg.line))].map(latlng);
+  }
+  const narrow = () => map.getSize().x < 620;
+  function fit(places, { maxZoom = 16, pills = true } = {}) {
+    if (!places.length) return;
+    const beside = narrow() ? 18 : $("legend").open ? Math.min(330, 0.3 * map.getSize().x) : 40; /* the legend hides nothing */
+    map.fitBounds(L.latLngBounds(places), { paddingTopLeft: narrow() ? [pills ? 50 : 18, 18] : [70, 30], paddingBottomRight: [beside + (pills ? 50 : 0), 34], maxZoom, animate: false });
+  }
+  const showAll = () => fit(everything(), { pills: false });
+  const showTeam = (team) => fit([...team.legs.flatMap((leg) => leg.line), ...team.visits.map((v) => [v.lon, v.lat])].map(latlng));
+  const showSpot = (spot) => fit(spot.rings.flat().map(latlng), { maxZoom: 15.25, pills: false });
+  const showPoint = (point) => map.setView([point.lat, point.lon], Math.max(map.getZoom(), 15), { animate: !quiet });
+
+  for (const name of names) if (shown.has(name)) groups[name].addTo(map);
+  L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
+  showAll();
+  return { map, names, shown, streets, setLayer, drawHour, drawRoutes, redrawStreets: () => map.hasLayer(streets) && streets.redraw(),
+    showAll, showTeam, showSpot, showPoint, isEmpty: !everything().length, listen: (spot, point) => { onSpot = spot; onPoint = point; } };
+})();
