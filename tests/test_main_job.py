@@ -100,6 +100,24 @@ def test_a_second_run_gives_the_same_bytes(run, tmp_path):
     assert first == second
 
 
+def test_a_run_does_not_depend_on_where_its_district_lies(tmp_path):
+    runs = []
+    for place in ("here", "elsewhere/deep"):
+        district = Path(shutil.copytree(sample_folder(), tmp_path / place))
+        frame = pd.read_csv(district / "incidents.csv.gz", dtype=str, keep_default_na=False)
+        frame.loc[5, "time"] = "2026-02-30 10:00:00"  # a row for rejects.csv
+        spoilt = pd.concat([frame, frame.tail(1)]).assign(phone="139")  # a row for duplicates.csv, a column to drop
+        spoilt.to_csv(district / "incidents.csv.gz", index=False, compression={"method": "gzip", "mtime": 1})
+        out = tmp_path / place / "run"
+        told = patrol("hotspots", district / "patrol.toml", "--as-of", DEMO_DATE, "--horizon", "1D", "--out", out)
+        assert told.returncode == 0, told.stderr
+        runs.append(out)
+    assert len(pd.read_csv(runs[0] / "rejects.csv")) == len(pd.read_csv(runs[0] / "duplicates.csv")) == 1
+    for name in ("rejects.csv", "duplicates.csv", "page.json", "map.html"):
+        assert (runs[0] / name).read_bytes() == (runs[1] / name).read_bytes(), name
+    assert manifest_of(runs[0])["notices"] == manifest_of(runs[1])["notices"]
+
+
 def test_verify_names_a_changed_and_a_missing_file(run, tmp_path):
     copy = Path(shutil.copytree(run, tmp_path / "copy"))
     text = bytearray((copy / "visits.csv").read_bytes())

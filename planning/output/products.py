@@ -88,7 +88,8 @@ class RunFacts:
     def notices(self, plan: Plan | None) -> list[str]:
         """What a reader of the result must know about its inputs."""
         counts = self.inputs.incidents.counts
-        told = [f"incidents: {counts}", *self.inputs.incidents.notices]
+        of_rows = [_moved_out(notice, self.config.folder) for notice in self.inputs.incidents.notices]
+        told = [f"incidents: {counts}", *of_rows]
         if plan is not None and plan.problem.world is not None:
             told += [f"{team}: in no visit, {why}" for team, why in sorted(plan.problem.world.team_blocked.items())]
         return told
@@ -112,11 +113,14 @@ class RunFacts:
     def _input_entries(self) -> list[dict[str, Any]]:
         config = self.config
         tables = [config.district.areas, config.points.path, config.teams.path, config.streets.path]
-        folder = config.folder
-        return [_shown(entry, folder) for entry in self.inputs.incidents.inputs] + [
-            _shown({"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}, folder)
-            for path in tables
-        ]
+        entries = [*self.inputs.incidents.inputs]
+        entries += [{"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in tables]
+        return [entry | {"path": _moved_out(entry["path"], config.folder)} for entry in entries]
+
+    def set_aside(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rejected or duplicate rows, with their files as seen from the configuration's folder."""
+        columns = {name: [_moved_out(text, self.config.folder) for text in rows[name]] for name in ("file", "reason")}
+        return rows.assign(**columns)
 
 
 def _credit(streets: Path) -> str:
@@ -125,11 +129,9 @@ def _credit(streets: Path) -> str:
     return "© OpenStreetMap contributors" if from_osm else ""
 
 
-def _shown(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Paths relative to the configuration's folder, so that a run doesn't depend on where the folder lies."""
-    path = Path(entry["path"])
-    inside = path.is_relative_to(folder)
-    return entry | {"path": (path.relative_to(folder) if inside else path).as_posix()}
+def _moved_out(text: str, folder: Path) -> str:
+    """Paths below the configuration's folder as seen from there: a run doesn't tell where its district lay."""
+    return text.replace(f"{folder.as_posix()}/", "")
 
 
 def _plan_figures(plan: Plan | None) -> dict[str, Any] | None:
@@ -183,8 +185,8 @@ def _write_situation(folder: Path, facts: RunFacts) -> None:
     write_geoparquet(facts.risk.grid.cells, folder / "cells.parquet")
     facts.risk.to_frame().to_parquet(folder / "risk.parquet", index=False, compression="zstd")
     write_geojson(_flat_hotspots(facts.spots), folder / "hotspots.geojson")
-    write_csv(facts.inputs.incidents.rejects, folder / "rejects.csv")
-    write_csv(facts.inputs.incidents.duplicates, folder / "duplicates.csv")
+    write_csv(facts.set_aside(facts.inputs.incidents.rejects), folder / "rejects.csv")
+    write_csv(facts.set_aside(facts.inputs.incidents.duplicates), folder / "duplicates.csv")
 
 
 def _flat_hotspots(spots: Hotspots) -> gpd.GeoDataFrame:
