@@ -59,10 +59,13 @@ def all_rows(tables: Sequence[Table]) -> pd.DataFrame:
 
 def check_categories(rows: pd.DataFrame, categories: Collection[str] | None, path: str) -> None:
     """Raises InputError with every category that isn't known, and how many rows have it. None knows all."""
-    if categories is None:
-        return
-    unknown = (rows["category"] != "") & ~rows["category"].isin(list(categories))
-    counts = rows.loc[unknown, "category"].value_counts()
+    if categories is not None:
+        refuse_unknown(rows.loc[rows["category"] != "", "category"], categories, path)
+
+
+def refuse_unknown(category: pd.Series[str], categories: Collection[str], path: str) -> None:
+    """Raises InputError with every code of `category` that isn't in `categories`, and how many rows have it."""
+    counts = category[~category.isin(list(categories))].value_counts()
     fix = 'add it to [categories]; "" leaves it out'
     faults = [
         Fault(path, f"category without an activity ({counts[code]} rows)", fix, field="category", value=str(code))

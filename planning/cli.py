@@ -218,7 +218,7 @@ def main() -> None:
         app()
     except SystemExit as stop:  # the framework turns an interrupt into its own exit code 1
         sys.exit(INTERRUPTED if interrupts else stop.code)
-    except Exception as error:
+    except Exception as error:  # the one broad catch: whatever went wrong, a person gets a message and an exit code
         if debug:
             raise
         known = [code for kind, code in EXIT_CODES if isinstance(error, kind)]

@@ -53,6 +53,12 @@ class Plan:
         """Demand indices, ascending."""
         return np.setdiff1d(np.arange(self.problem.demands, dtype=np.int64), self.schedule.demand)
 
+    def figures(self) -> dict[str, float | int | bool]:
+        """The plan's numbers as manifests and pages tell them."""
+        proof = {"value": self.value, "bound": self.bound, "gap": self.gap, "certified": self.certified}
+        counts = {"demands": self.problem.demands, "served": len(self.served), "unserved": len(self.unserved)}
+        return proof | counts
+
     def summary(self) -> str:
         """One line for a person.
 

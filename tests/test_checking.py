@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from solving_cases import line
 
 from planning.checking import check
 from planning.plan import Plan, make_plan
 from planning.problem import Problem
-
-sys.path.insert(0, str(Path(__file__).parent))
-from solving_cases import line
 
 
 def _plan(problem: Problem, *routes: list[int]) -> Plan:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from solving_cases import line
 
 from hotspot.errors import InputError
-
-sys.path.insert(0, str(Path(__file__).parent))
-from solving_cases import line
 
 
 def test_a_good_problem_is_copied_and_closed_to_writing() -> None:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from solving_cases import can_drive, line, random_problem
 
 from planning.plan import make_plan
 from planning.problem import Problem
 from planning.solving.reasons import Unserved, relaxed, unserved_reasons
 from planning.solving.search import solve
-
-sys.path.insert(0, str(Path(__file__).parent))
-from solving_cases import can_drive, line, random_problem
 
 
 def _why(problem: Problem, demand: int) -> Unserved:

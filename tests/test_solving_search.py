@@ -8,14 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from solving_cases import can_drive, line, optimum, random_problem
 
 from hotspot.errors import ConfigError
 from planning.checking import check
 from planning.problem import Problem
 from planning.solving.search import solve
-
-sys.path.insert(0, str(Path(__file__).parent))
-from solving_cases import can_drive, line, optimum, random_problem
 
 
 def test_the_far_demand_alone_is_worth_more_than_the_two_near_ones() -> None:

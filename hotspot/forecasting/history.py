@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from hotspot.errors import Fault, InputError
 from hotspot.grid import Grid
 from hotspot.incidents import Incidents
+from hotspot.intake import refuse_unknown
 from hotspot.times import hour_of_week
 
 DAY_S = 86_400.0
@@ -79,13 +79,6 @@ def past_of(
 def _activities(category: pd.Series[str], categories: Mapping[str, str] | None) -> npt.NDArray[np.object_]:
     if categories is None:
         return np.full(len(category), "patrol", dtype=object)
-    counts = category.value_counts()
-    unknown = sorted(set(counts.index) - set(categories))
-    if unknown:
-        raise InputError(
-            Fault("incidents", f"category without an activity ({counts[name]} rows)", 'add it to [categories]; "" leaves it out',
-                  field="category", value=str(name))
-            for name in unknown
-        )  # fmt: skip
+    refuse_unknown(category, categories, "incidents")
     found: npt.NDArray[np.object_] = category.map(dict(categories)).to_numpy(dtype=object)
     return found

@@ -6,7 +6,6 @@ Tables for spreadsheets go through `hotspot.tables.write_csv`, which keeps a tex
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ import pyogrio
 import shapely
 
 from hotspot.errors import CrsError, Fault
+from planning.output.plain import plain
 
 DECIMALS = 7  # of a degree: about 1 cm
 _FIXED_TIME = "2000-01-01T00:00:00.000Z"
@@ -63,11 +63,13 @@ def _gdal_clock_stopped() -> Iterator[None]:
 
 def _flat(layer: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """The layer with what the format can't hold as texts: lists and dicts as JSON, local times as ISO 8601."""
-    plain = layer.columns.drop(layer.geometry.name)
-    local = [name for name in plain if isinstance(layer[name].dtype, pd.DatetimeTZDtype)]
-    nested = [name for name in plain if any(isinstance(cell, list | tuple | dict | np.ndarray) for cell in layer[name])]
-    texts = {name: [json.dumps(_plain(cell), ensure_ascii=False) for cell in layer[name]] for name in nested}
-    times = {name: pd.Series(layer[name].map(_plain), index=layer.index, dtype=object) for name in local}
+    columns = layer.columns.drop(layer.geometry.name)
+    local = [name for name in columns if isinstance(layer[name].dtype, pd.DatetimeTZDtype)]
+    nested = [
+        name for name in columns if any(isinstance(cell, list | tuple | dict | np.ndarray) for cell in layer[name])
+    ]
+    texts = {name: [json.dumps(plain(cell), ensure_ascii=False) for cell in layer[name]] for name in nested}
+    times = {name: pd.Series(layer[name].map(plain), index=layer.index, dtype=object) for name in local}
     return layer.assign(**texts, **times).reset_index(drop=True)
 
 
@@ -85,7 +87,7 @@ def write_geojson(frame: gpd.GeoDataFrame, path: str | Path) -> None:
     columns = {str(name): frame[name].tolist() for name in frame.columns.drop(frame.geometry.name)}
     features = []
     for row, shape in enumerate(shapes):
-        properties = {name: _plain(cells[row]) for name, cells in columns.items()}
+        properties = {name: plain(cells[row]) for name, cells in columns.items()}
         feature = {"type": "Feature", "properties": properties, "geometry": shape}
         features.append(json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
     text = '{"type":"FeatureCollection","features":[\n' + ",\n".join(features) + ("\n" if features else "") + "]}\n"
@@ -113,16 +115,3 @@ def write_geoparquet(frame: gpd.GeoDataFrame, path: str | Path) -> None:
 def _require_crs(frame: gpd.GeoDataFrame, name: str) -> None:
     if frame.crs is None:
         raise CrsError(Fault(name, "has no coordinate reference system", "set it before writing: frame.set_crs(...)"))
-
-
-def _plain(value: Any) -> Any:
-    """The same value in JSON's types; what is missing becomes None."""
-    if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    return value.isoformat() if hasattr(value, "isoformat") else value

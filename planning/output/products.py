@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from planning.inputs import Inputs
 from planning.output.exports import write_geojson, write_geoparquet, write_gpkg
 from planning.output.mapping.plan_page import Payload, plan_payload, situation_payload
 from planning.output.sheets import index_html, sheet_html
-from planning.output.tables import VISIT_COLUMNS, legs_table, unserved_table, visits_table
+from planning.output.tables import VISIT_COLUMNS, tabulate
 from planning.plan import Plan
 from planning.release import __version__
 
@@ -44,10 +45,10 @@ class RunFacts:
     seed: int
     effort: str
 
-    @property
+    @cached_property
     def run_id(self) -> str:
         """Eight letters that stand for the inputs, the configuration, the seed and the version."""
-        facts = [self._identity(), [entry["sha256"] for entry in self._input_entries()]]
+        facts = [self._identity(), [entry["sha256"] for entry in self._input_entries]]
         return hashlib.sha256(json.dumps(facts, ensure_ascii=False, default=str).encode()).hexdigest()[:8]
 
     def manifest(self, status: str, *, plan: Plan | None, timings_s: dict[str, float]) -> dict[str, Any]:
@@ -61,10 +62,10 @@ class RunFacts:
             "timezone": self.config.district.timezone,
             "versions": {"hotspot-patrol": __version__, "python": platform.python_version()}
             | {name: version(name) for name in LIBRARIES},
-            "inputs": self._input_entries(),
+            "inputs": self._input_entries,
             "model": self.risk.parameters,
             "hotspots": self.spots.parameters | {"count": len(self.spots)},
-            "plan": _plan_figures(plan),
+            "plan": plan.figures() if plan is not None else None,
             "notices": self.notices(plan),
             "timings_s": timings_s,
         }
@@ -110,6 +111,7 @@ class RunFacts:
             "as_of": self.as_of.isoformat(),
         }
 
+    @cached_property
     def _input_entries(self) -> list[dict[str, Any]]:
         config = self.config
         tables = [config.district.areas, config.points.path, config.teams.path, config.streets.path]
@@ -134,20 +136,6 @@ def _moved_out(text: str, folder: Path) -> str:
     return text.replace(f"{folder.as_posix()}/", "")
 
 
-def _plan_figures(plan: Plan | None) -> dict[str, Any] | None:
-    if plan is None:
-        return None
-    return {
-        "value": plan.value,
-        "bound": plan.bound,
-        "gap": plan.gap,
-        "certified": plan.certified,
-        "demands": len(plan.problem.value),
-        "served": len(plan.served),
-        "unserved": len(plan.unserved),
-    }
-
-
 def write_hotspot_products(folder: Path, facts: RunFacts) -> None:
     """Cells, risk, hotspots, rejected rows and the situation page."""
     _write_situation(folder, facts)
@@ -165,20 +153,19 @@ def write_hotspot_products(folder: Path, facts: RunFacts) -> None:
 def write_plan_products(folder: Path, plan: Plan, facts: RunFacts) -> str:
     """All files of a plan but the manifest. Returns its status: complete, or infeasible where no team can serve."""
     _write_situation(folder, facts)
-    visits, legs, unserved = visits_table(plan), legs_table(plan), unserved_table(plan)
-    write_csv(pd.DataFrame(visits[VISIT_COLUMNS]), folder / "visits.csv")
-    write_csv(unserved, folder / "unserved.csv")
-    write_geojson(legs, folder / "routes.geojson")
+    tables = tabulate(plan)
+    write_csv(pd.DataFrame(tables.visits[VISIT_COLUMNS]), folder / "visits.csv")
+    write_csv(tables.unserved, folder / "unserved.csv")
+    write_geojson(tables.legs, folder / "routes.geojson")
     exports = folder / "exports"
     exports.mkdir()
-    write_gpkg(exports / "plan.gpkg", {"hotspots": _flat_hotspots(facts.spots), "visits": visits, "routes": legs})
-    payload = plan_payload(
-        plan, areas=facts.inputs.areas, window=facts.window, facts=facts.page_facts() | {"notices": facts.notices(plan)}
-    )
+    layers = {"hotspots": _flat_hotspots(facts.spots), "visits": tables.visits, "routes": tables.legs}
+    write_gpkg(exports / "plan.gpkg", layers)
+    told = facts.page_facts() | {"notices": facts.notices(plan)}
+    payload = plan_payload(plan, tables, areas=facts.inputs.areas, window=facts.window, facts=told)
     _write_page(folder, payload)
     _write_sheets(folder / "sheets", payload)
-    demands = len(plan.problem.value)
-    return "infeasible" if demands and not plan.problem.eligible.any() else "complete"
+    return "infeasible" if plan.problem.demands and not plan.problem.eligible.any() else "complete"
 
 
 def _write_situation(folder: Path, facts: RunFacts) -> None:

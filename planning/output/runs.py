@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-import math
 import os
 import re
 import shutil
@@ -17,9 +15,8 @@ from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import Any
 
-import numpy as np
-
 from hotspot.errors import OutputError
+from planning.output.plain import plain
 
 MANIFEST = "manifest.json"
 SCHEMA = "hotspot-patrol/run/1"
@@ -68,7 +65,7 @@ def write_manifest(folder: str | Path, fields: Mapping[str, Any]) -> dict[str, A
     """
     root = Path(folder)
     files = [{"path": name, "sha256": _sha256(root / name)} for name in _listing(root) if name != MANIFEST]
-    values = {"schema": SCHEMA} | {key: _plain(value) for key, value in fields.items()} | {"files": files}
+    values = {"schema": SCHEMA} | {key: plain(value) for key, value in fields.items()} | {"files": files}
     order = sorted(values, key=lambda key: FIELDS.index(key) if key in FIELDS else len(FIELDS) - 1.5)
     manifest = {key: values[key] for key in order}
     text = json.dumps(manifest, ensure_ascii=False, indent=2, allow_nan=False)
@@ -243,20 +240,3 @@ def _undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _plain(value: Any) -> Any:
-    """The same value in JSON's types."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Path):
-        return value.as_posix()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain(vars(value))
-    return value.isoformat() if hasattr(value, "isoformat") else value

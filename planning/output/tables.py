@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import geopandas as gpd
@@ -20,6 +21,20 @@ VISIT_COLUMNS = [
 UNSERVED_COLUMNS = [
     "hotspot_id", "window_start", "window_end", "activity", "value", "reason", "detail", "relaxation",
 ]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class PlanTables:
+    """One plan's tables, made once for files, layers and pages alike."""
+
+    visits: gpd.GeoDataFrame
+    legs: gpd.GeoDataFrame
+    unserved: pd.DataFrame
+
+
+def tabulate(plan: Plan) -> PlanTables:
+    """All tables of a plan. Raises ValueError for a plan without streets and hotspots."""
+    return PlanTables(visits_table(plan), legs_table(plan), unserved_table(plan))
 
 
 def visits_table(plan: Plan) -> gpd.GeoDataFrame:

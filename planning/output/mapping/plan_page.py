@@ -20,7 +20,7 @@ from hotspot.mapping import render_page
 from hotspot.mapping.explanation import explanation_text
 from planning.network import Streets
 from planning.output.runs import MANIFEST, verify, write_manifest
-from planning.output.tables import legs_table, unserved_table, visits_table
+from planning.output.tables import PlanTables, tabulate
 from planning.plan import Plan
 from planning.release import __version__
 
@@ -63,6 +63,7 @@ def situation_payload(
 
 def plan_payload(
     plan: Plan,
+    tables: PlanTables,
     *,
     areas: Areas | None = None,
     window: tuple[pd.Timestamp, pd.Timestamp] | None = None,
@@ -75,34 +76,34 @@ def plan_payload(
     payload = situation_payload(
         world.hotspots, areas=areas, streets=world.streets, points=world.points, window=window, facts=facts
     )
-    teams = _teams(plan)
+    teams = _teams(plan, tables)
     for point in payload["points"]:
         point["teams"] = [team["id"] for team in teams if team["point_id"] == point["id"]]
-    counts = {"demands": len(plan.problem.value), "served": len(plan.served), "unserved": len(plan.unserved)}
-    summary = {"value": plan.value, "bound": plan.bound, "gap": plan.gap, "certified": plan.certified} | counts
     return payload | {
         "kind": "plan",
         "seed": plan.seed,
-        "plan": summary,
+        "plan": plan.figures(),
         "teams": teams,
-        "unserved": unserved_table(plan).to_dict("records"),
+        "unserved": tables.unserved.to_dict("records"),
     }
 
 
 def save_map(plan: Plan, path: str | Path, *, language: str = "zh") -> Path:
     """Write the plan's map as one self-contained page that opens without a network. Returns the path."""
     facts = {"title": "", "district": "", "language": language, "synthetic": False, "generated": "", "run_id": ""}
-    payload = plan_payload(plan, facts=facts | {"version": __version__, "notices": [], "attribution": ""})
+    payload = plan_payload(
+        plan, tabulate(plan), facts=facts | {"version": __version__, "notices": [], "attribution": ""}
+    )
     target = Path(path)
     target.write_text(render_page(payload, language=language, title=payload["title"]), encoding="utf-8")
     return target
 
 
-def _teams(plan: Plan) -> list[Payload]:
+def _teams(plan: Plan, tables: PlanTables) -> list[Payload]:
     world = plan.problem.world
     assert world is not None
-    visits = visits_table(plan)
-    legs = legs_table(plan).to_crs("EPSG:4326")
+    visits = tables.visits
+    legs = tables.legs.to_crs("EPSG:4326")
     rows = []
     for index, (_, team) in enumerate(world.teams.iterrows()):
         begin, end = (world.origin + pd.Timedelta(seconds=float(s)) for s in plan.problem.shift_s[index])
