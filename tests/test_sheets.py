@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from browser import chromium, opened
 from page_payload import HOSTILE, district, hostile
@@ -131,3 +132,16 @@ def test_sheet_in_a_browser_fits_one_page_and_asks_for_nothing(tmp_path):
         assert page.evaluate("document.documentElement.scrollHeight") <= 1032
         assert page.evaluate("document.documentElement.scrollWidth") <= 703
         assert account.clean, account
+
+
+def test_lines_in_sight_are_found_together_as_one_by_one():
+    rng = np.random.default_rng(3)
+    frame = frame_around([[109.7, 38.25], [109.71, 38.26]])
+    lines = [rng.normal((109.705, 38.255), 0.02, (n, 2)).tolist() for n in [0, *rng.integers(1, 6, 200), 0]]
+    seen = []
+    for line in lines:
+        xy = frame.at(line)
+        seen.append(bool(len(xy) and (xy.max(axis=0) >= 0).all() and (xy.min(axis=0) <= (WIDTH, HEIGHT)).all()))
+    assert frame.shows(lines).tolist() == seen
+    assert 20 < sum(seen) < 180
+    assert frame.shows([]).tolist() == []

@@ -32,10 +32,20 @@ class Frame:
         x, y = WIDTH / 2 + east_m * self.px_per_m, HEIGHT / 2 - north_m * self.px_per_m
         return np.round(np.column_stack([x, y]), 1)
 
-    def shows(self, line: Line) -> bool:
-        """Whether the box of `line` touches the picture."""
-        xy = self.at(line)
-        return bool(len(xy) and (xy.max(axis=0) >= 0).all() and (xy.min(axis=0) <= (WIDTH, HEIGHT)).all())
+    def shows(self, lines: Sequence[Line]) -> npt.NDArray[np.bool_]:
+        """(n,) whether the box of each line touches the picture; an empty line doesn't.
+
+        A city's streets are projected together: one by one they cost more than all the rest of a sheet.
+        """
+        sizes = np.array([len(line) for line in lines], dtype=np.int64)
+        drawn = np.flatnonzero(sizes)
+        seen = np.zeros(len(lines), dtype=bool)
+        if len(drawn):
+            xy = self.at([place for line in lines for place in line])
+            first = np.r_[0, np.cumsum(sizes[drawn])[:-1]]
+            low, high = np.minimum.reduceat(xy, first), np.maximum.reduceat(xy, first)
+            seen[drawn] = ((high >= 0) & (low <= (WIDTH, HEIGHT))).all(axis=1)
+        return seen
 
 
 def route_drawing(sheet: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -76,11 +86,10 @@ def frame_around(places: Line) -> Frame:
 
 def _streets(streets: Mapping[str, Any], frame: Frame) -> tuple[str, str]:
     """Major and minor streets in sight as two SVG paths; too many minor ones would only be grey."""
+    lines, classes = streets.get("lines", []), streets.get("class", [])
     found: tuple[list[Line], list[Line]] = ([], [])
-    classes = streets.get("class", [])
-    for i, line in enumerate(streets.get("lines", [])):
-        if frame.shows(line):
-            found[1 if i < len(classes) and classes[i] else 0].append(line)
+    for i in np.flatnonzero(frame.shows(lines)).tolist():
+        found[1 if i < len(classes) and classes[i] else 0].append(lines[i])
     major, minor = found
     return _path(major, frame), _path(minor if len(minor) <= MOST_MINOR_STREETS else [], frame)
 
