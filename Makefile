@@ -6,7 +6,7 @@ CONFIG ?= data/gaoxin/patrol.toml
 DATE ?= 2026-10-30
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type layers unit wheel lowest bench notebooks sample screenshots clean
+.PHONY: help demo test lint type layers unit faults wheel lowest bench notebooks sample screenshots clean
 
 help:                ## this list
 	@grep -E '^[a-z]+: *.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 14
@@ -33,6 +33,9 @@ layers: .venv/.ready ## import-linter: the direction of the house
 
 unit: .venv/.ready   ## pytest with doctests and the browser tests
 	$(BIN)/pytest
+
+faults: .venv/.ready ## every bad input and hard moment by its id, and whether its test passes
+	$(BIN)/python tests/faults_report.py
 
 wheel: .venv/.ready  ## build the wheel, install it alone elsewhere, run its demo
 	$(BIN)/python tests/wheel_demo.py

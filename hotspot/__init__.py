@@ -6,6 +6,7 @@ Knows places and times, never persons; knows nothing of teams or routes.
 import logging
 
 from hotspot.areas import Areas, read_areas
+from hotspot.cube import Cube, count_cube
 from hotspot.errors import ConfigError, CrsError, Fault, HotspotError, InputError, OutputError, PlanError
 from hotspot.forecasting.estimate import Estimate
 from hotspot.forecasting.history import History
@@ -20,6 +21,7 @@ __all__ = [
     "Areas",
     "ConfigError",
     "CrsError",
+    "Cube",
     "Estimate",
     "Fault",
     "Grid",
@@ -31,6 +33,7 @@ __all__ = [
     "OutputError",
     "PlanError",
     "Risk",
+    "count_cube",
     "forecast",
     "make_grid",
     "read_areas",

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pyarrow as pa
 import shapely
-from pyogrio.errors import DataSourceError
+from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
 from hotspot.errors import CrsError, Fault, InputError
 from hotspot.geo import check_metric
-from hotspot.tables import local_path
+from hotspot.reading.layers import frame_of, layer_of
+from hotspot.reading.source import Wanted, choose, local_path
+from hotspot.reading.wkb import to_degrees_of
 
 COLUMNS = ("id", "name", "street")
 MOST_OVERLAP_M2 = 1.0
-_VECTOR_FILES = (".geojson", ".json", ".gpkg", ".shp")
+LEAST_GAP_M2 = 1.0
+NEAR_DEGREES = 3.0  # of the region that a CRS is made for
+_FIX = "draw the polygon again, without crossing itself"
 
 
 @dataclass(frozen=True, eq=False)
 class Areas:
-    """Communities: `frame` has id, name, street and the polygon in the district's metric CRS, in the file's order."""
+    """Communities: `frame` has id, name, street and the polygon in the district's metric CRS, in the file's order.
+
+    `notices` tells what a reader must know of the layer: gaps, columns that weren't read, how its text was read.
+    """
 
     frame: gpd.GeoDataFrame
+    notices: tuple[str, ...] = ()
 
     @cached_property
     def union(self) -> BaseGeometry:
@@ -46,57 +51,52 @@ class Areas:
 
 
 def read_areas(path: str | os.PathLike[str], *, crs: object, columns: Mapping[str, str] | None = None) -> Areas:
-    """Read geojson, gpkg, shp or GeoParquet polygons and bring them into `crs`.
+    """Read .geojson, .gpkg, .shp or .parquet (GeoParquet) polygons and bring them into `crs`.
 
-    `columns` maps a standard name (id, name, street) to the file's own. Communities may touch, not overlap by more than
-    1 m2.
+    `columns` maps a standard name (id, name, street) to the file's own; other columns aren't read. Texts are exact: 001
+    stays 001. Heights are dropped. Communities may touch, not overlap by more than 1 m2; gaps that they enclose are
+    told in `notices`.
 
-    Raises InputError with every fault of the layer, CrsError when `crs` isn't metric or the file doesn't tell its own.
+    Raises InputError with every fault of the layer; CrsError when `crs` isn't metric, the file doesn't tell its own, or
+    its coordinates make no sense in that (exchanged axes, metres as degrees).
     """
     metric = check_metric(crs)
-    found = _layer(local_path(path), str(path))
-    own = {name: (columns or {}).get(name, name) for name in COLUMNS}
-    missing = [name for name in COLUMNS if own[name] not in found.columns]
-    if missing:
-        shown = ", ".join(str(name) for name in found.columns if name != found.geometry.name)
-        raise InputError(
-            Fault(str(path), f"required column '{own[name]}' is missing; columns found: {shown}",
-                  f'add it, or map it: columns = {{ {name} = "its name in the file" }}', field=name)
-            for name in missing
-        )  # fmt: skip
+    told = os.fspath(path)
+    opened = layer_of(local_path(path), told, geometry="polygon")
+    choice = choose(opened.header, Wanted(COLUMNS, columns=dict(columns or {})), told)
+    found = frame_of(opened, dict(zip(choice.names, choice.positions, strict=True)))
     if not len(found):
-        raise InputError(Fault(str(path), "no data rows", "draw at least one community"))
-    text = {name: found[own[name]].astype("str").fillna("").str.strip() for name in COLUMNS}
-    faults = _id_faults(list(text["id"]), str(path)) + _shape_faults(found.geometry, list(text["id"]), str(path))
+        raise InputError(Fault(told, "no data rows", "draw at least one community"))
+    faults = _id_faults(list(found["id"]), told) + _shape_faults(found, told)
     if faults:
         raise InputError(faults)
-    frame = gpd.GeoDataFrame(text, geometry=found.geometry.to_numpy(), crs=found.crs).to_crs(metric)
-    faults = _overlap_faults(frame, str(path))
+    _check_axes(found, metric, told)
+    frame = gpd.GeoDataFrame(found[list(COLUMNS)], geometry=found.geometry, crs=found.crs).to_crs(metric)
+    faults = _place_faults(frame, told) or _overlap_faults(frame, told)
     if faults:
         raise InputError(faults)
-    return Areas(frame.reset_index(drop=True))
+    areas = Areas(frame)
+    return Areas(frame, (*opened.notices, *_dropped(choice.dropped), *gap_notices(areas.union)))
 
 
-def _layer(file: Path, path: str) -> gpd.GeoDataFrame:
-    """The file as it is, in its own CRS."""
-    suffix = file.suffix.lower()
-    fix = "save the layer again as GeoJSON or GeoPackage"
-    try:
-        if suffix == ".parquet":
-            found = gpd.read_parquet(file)
-        elif suffix in _VECTOR_FILES:
-            found = gpd.read_file(file, engine="pyogrio")
-        else:
-            raise InputError(Fault(path, f"files of type '{suffix}' can't be read as areas", fix))
-    except (DataSourceError, pa.ArrowInvalid, ValueError, json.JSONDecodeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(Fault(path, f"can't be read ({error})", fix)) from error
-    if not isinstance(found, gpd.GeoDataFrame):
-        raise InputError(Fault(path, "has no geometry", "save the layer with its polygons"))
-    if found.crs is None:
-        raise CrsError(Fault(path, "CRS unknown", "save the layer with its CRS (a shapefile needs its .prj)"))
-    return found
+def gap_notices(union: BaseGeometry) -> list[str]:
+    """How many holes of at least 1 m2 the study area encloses, and how large they are in all.
+
+    >>> gap_notices(shapely.box(0, 0, 9, 9) - shapely.box(3, 3, 6, 6))
+    ['1 gap between communities, 9 m2 in all: what happens there is outside of the study area']
+    >>> gap_notices(shapely.box(0, 0, 9, 9))
+    []
+    """
+    holes = [shapely.Polygon(ring) for part in shapely.get_parts(union) for ring in part.interiors]
+    holes_m2 = np.array([hole.area for hole in holes if hole.area >= LEAST_GAP_M2])
+    if not len(holes_m2):
+        return []
+    gaps = f"{len(holes_m2)} gap{'s' if len(holes_m2) > 1 else ''} between communities"
+    return [f"{gaps}, {holes_m2.sum():,.0f} m2 in all: what happens there is outside of the study area"]
+
+
+def _dropped(columns: Sequence[str]) -> list[str]:
+    return [f"columns not read: {', '.join(columns)}"] if columns else []
 
 
 def _id_faults(ids: list[str], path: str) -> list[Fault]:
@@ -111,20 +111,54 @@ def _id_faults(ids: list[str], path: str) -> list[Fault]:
     return faults
 
 
-def _shape_faults(shapes: gpd.GeoSeries, ids: list[str], path: str) -> list[Fault]:
-    fix = "draw the polygon again, without crossing itself"
-    faults = []
-    for i, shape in enumerate(shapes):
-        if shape is None or shape.is_empty:
-            reason = "no polygon" if shape is None else "empty polygon"
-        elif shape.geom_type not in ("Polygon", "MultiPolygon"):
-            reason = f"{shape.geom_type} instead of a polygon"
-        elif not shape.is_valid:
-            reason = f"invalid polygon: {shapely.is_valid_reason(shape)}"
-        else:
-            continue
-        faults.append(Fault(path, reason, fix, row=i + 2, field="geometry", value=ids[i]))
-    return faults
+def _shape_faults(found: gpd.GeoDataFrame, path: str) -> list[Fault]:
+    rows = zip(found.geometry, found["geometry_type"], found["id"], strict=True)
+    told = [(i, _shape_fault(shape, kind), name) for i, (shape, kind, name) in enumerate(rows)]
+    return [Fault(path, reason, _FIX, row=i + 2, field="geometry", value=name) for i, reason, name in told if reason]
+
+
+def _shape_fault(shape: BaseGeometry | None, kind: str) -> str:
+    """Why it is no polygon that can be used, '' if it is one. `kind` is what the file calls it."""
+    if not kind:
+        return "no polygon"
+    if kind not in ("Polygon", "MultiPolygon"):
+        return f"{kind} instead of a polygon"
+    if shape is None:
+        return "damaged polygon"
+    if shape.is_empty:
+        return "empty polygon"
+    return "" if shape.is_valid else f"invalid polygon: {shapely.is_valid_reason(shape)}"
+
+
+def _check_axes(found: gpd.GeoDataFrame, metric: CRS, path: str) -> None:
+    """Raises CrsError for coordinates that can't be what the layer's CRS says, or could only with x and y exchanged."""
+    west, south, east, north = (float(each) for each in found.total_bounds)
+    shown = f"x in {west:.6g}..{east:.6g}, y in {south:.6g}..{north:.6g}"
+    is_off = found.crs.is_geographic and (max(abs(west), abs(east)) > 360 or max(abs(south), abs(north)) > 90)
+    exchanged_fits = max(abs(west), abs(east)) <= 90 and max(abs(south), abs(north)) <= 360
+    if is_off and not exchanged_fits:
+        fix = "save the layer with the CRS that its coordinates are in"
+        raise CrsError(Fault(path, f"the CRS is in degrees but the values look like metres: {shown}", fix))
+    centre = ((west + east) / 2, (south + north) / 2)
+    if is_off or (not _is_near(centre, found.crs, metric, path) and _is_near(centre[::-1], found.crs, metric, path)):
+        fix = "exchange x and y: longitude or easting comes first"
+        raise CrsError(Fault(path, f"looks swapped: {shown}", fix))
+
+
+def _is_near(xy: tuple[float, float], crs: CRS, metric: CRS, path: str) -> bool:
+    """Whether a place lies in the region that `metric` is made for, or near it."""
+    if metric.area_of_use is None:
+        return True
+    west, south, east, north = metric.area_of_use.bounds
+    to_degrees = to_degrees_of(crs, path)
+    lon, lat = to_degrees.transform(*xy) if to_degrees else xy
+    return bool(west - NEAR_DEGREES < lon < east + NEAR_DEGREES and south - NEAR_DEGREES < lat < north + NEAR_DEGREES)
+
+
+def _place_faults(frame: gpd.GeoDataFrame, path: str) -> list[Fault]:
+    lost = np.flatnonzero(~np.isfinite(shapely.bounds(np.asarray(frame.geometry))).all(axis=1))
+    reason, fix = "the district's projection can't show this place", "check the layer's CRS and the district's crs"
+    return [Fault(path, reason, fix, row=int(i) + 2, field="geometry", value=frame["id"].iloc[i]) for i in lost]
 
 
 def _overlap_faults(frame: gpd.GeoDataFrame, path: str) -> list[Fault]:

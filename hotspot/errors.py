@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hotspot.wording import in_language
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -26,11 +28,41 @@ class Fault:
     count: int = 1  # how many rows have the same fault; `row` is the first
 
     def __str__(self) -> str:
-        where = [f"row {self.row}"] if self.row is not None else []
-        where += [f"field {self.field}"] if self.field is not None else []
-        parts = [self.path, ", ".join(where), f"value '{_shown(self.value)}'" if self.value is not None else ""]
-        like_it = f" ({self.count} rows like it)" if self.count > 1 else ""
-        return ": ".join([part for part in parts if part] + [self.reason + like_it]) + f"; fix: {self.fix}"
+        return self.told("en")
+
+    def told(self, language: str) -> str:
+        """The message in zh or en; a reason that has no translation stays as it is.
+
+        >>> print(Fault("teams.csv", "missing", "give every row its name", row=7, field="name").told("zh"))
+        teams.csv: 第 7 行，字段 name: 缺失; 处理: 请给每一行填写 name
+        """
+        frame = _FRAMES[language]
+        where = [frame["row"].format(self.row)] if self.row is not None else []
+        where += [frame["field"].format(self.field)] if self.field is not None else []
+        parts = [self.path, frame["and"].join(where)]
+        parts.append(frame["value"].format(_shown(self.value)) if self.value is not None else "")
+        like_it = frame["like it"].format(self.count) if self.count > 1 else ""
+        reason, fix = in_language(self.reason, language), in_language(self.fix, language)
+        return ": ".join([part for part in parts if part] + [reason + like_it]) + frame["fix"].format(fix)
+
+    def as_dict(self, language: str = "en") -> dict[str, str | int | None]:
+        """For programs: path, row, field, value, reason, fix, count, and the `message` for people in `language`."""
+        value = _shown(self.value) if self.value is not None else None
+        return {"path": self.path, "row": self.row, "field": self.field, "value": value} | {
+            "reason": self.reason, "fix": self.fix, "count": self.count, "message": self.told(language),
+        }  # fmt: skip
+
+
+_FRAMES = {
+    "en": {
+        "row": "row {}", "field": "field {}", "and": ", ", "value": "value '{}'", "like it": " ({} rows like it)",
+        "fix": "; fix: {}",
+    },
+    "zh": {
+        "row": "第 {} 行", "field": "字段 {}", "and": "，", "value": "值 '{}'", "like it": "（共 {} 行）",
+        "fix": "; 处理: {}",
+    },
+}  # fmt: skip
 
 
 def _shown(value: str, most: int = 60) -> str:
@@ -41,21 +73,48 @@ def _shown(value: str, most: int = 60) -> str:
 class HotspotError(Exception):
     """The root of every error that this project raises on purpose."""
 
+    def told(self, language: str) -> str:
+        """The message for people. In zh each line stands there in Chinese first; the English lines, whose form is a
+        promise to scripts, follow."""
+        if language == "en":
+            return str(self)
+        return "\n".join([*self._lines_in(language), str(self)])
 
-class InputError(HotspotError, ValueError):
-    """An input can't be used. `faults` lists everything that is wrong with it, not only the first."""
+    def _lines_in(self, language: str) -> list[str]:
+        return [_line_told(line, language) for line in str(self).split("\n")]
 
-    def __init__(self, faults: Fault | Iterable[Fault]) -> None:
-        self.faults: tuple[Fault, ...] = (faults,) if isinstance(faults, Fault) else tuple(faults)
+
+def _line_told(line: str, language: str) -> str:
+    reason, found, fix = line.partition("; fix: ")
+    told = in_language(reason, language)
+    return told + _FRAMES[language]["fix"].format(in_language(fix, language)) if found else told
+
+
+class _FaultsError(HotspotError):
+    """An error that lists faults, all of them and not only the first."""
+
+    def __init__(self, faults: str | Fault | Iterable[Fault]) -> None:
+        self.faults: tuple[Fault, ...] = ()
+        if isinstance(faults, str):
+            super().__init__(faults)
+            return
+        self.faults = (faults,) if isinstance(faults, Fault) else tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
+
+    def _lines_in(self, language: str) -> list[str]:
+        return [fault.told(language) for fault in self.faults] or super()._lines_in(language)
+
+
+class InputError(_FaultsError, ValueError):
+    """An input can't be used. `faults` lists everything that is wrong with it."""
 
 
 class CrsError(InputError):
     """Coordinates are in another system than the one that was declared or is needed."""
 
 
-class ConfigError(HotspotError, ValueError):
-    """The configuration or an argument contradicts itself or isn't known."""
+class ConfigError(_FaultsError, ValueError):
+    """The configuration or an argument contradicts itself or isn't known; `faults` where it is a file's."""
 
 
 class PlanError(HotspotError, RuntimeError):

@@ -204,6 +204,7 @@ def _explanation(
         "observed": observed,
         "observed_days": min(OBSERVED_DAYS, risk.history.days),
         "main_category": next(iter(mix), ""),
+        "geocoding_artefact": bool(np.isin(place, risk.default_cells).any()),
         "model": risk.model,
         "as_of": risk.as_of.isoformat(),
     }

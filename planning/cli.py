@@ -6,17 +6,22 @@ import json
 import logging
 import signal
 import sys
+import tomllib
 import webbrowser
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from hotspot.errors import ConfigError, InputError, PlanError
+from hotspot.errors import ConfigError, HotspotError, InputError, PlanError
+from hotspot.wording import LANGUAGES, in_language
 from planning.release import __version__
+
+if TYPE_CHECKING:
+    from planning.inputs import Findings
 
 COMPLETE, USAGE, REJECTED, UNPLANNED, ENVIRONMENT, INTERRUPTED = 0, 2, 3, 4, 5, 130
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -79,19 +84,34 @@ def init(
 def check(config: ConfigPath, as_json: Json = False) -> None:
     """Read every input and list all problems: file, row, field, value, reason, fix."""
     from planning.config import read_config
-    from planning.inputs import read_inputs
+    from planning.inputs import check_inputs
 
-    inputs = read_inputs(read_config(config), strict=True, progress=_say)
-    counts = inputs.incidents.counts
+    settings = read_config(config)
+    language = settings.district.language
+    found = check_inputs(settings, progress=_say)
     if as_json:
-        typer.echo(json.dumps({"faults": [], "incidents": counts.as_dict()}))
-        return
-    typer.echo(inputs.incidents.summary())
-    for notice in inputs.incidents.notices:
-        typer.echo(notice)
-    typer.echo(
-        f"{len(inputs.areas.frame)} communities, {len(inputs.points)} points, {len(inputs.teams)} teams: no faults"
-    )
+        typer.echo(json.dumps(found.as_dict(language), ensure_ascii=False, indent=1))
+    else:
+        for line in _check_lines(found, language):
+            typer.echo(line)
+        if found.faults:
+            typer.echo(InputError(found.faults).told(language), err=True)
+    if found.faults:
+        raise typer.Exit(REJECTED)
+
+
+def _check_lines(found: Findings, language: str) -> list[str]:
+    """What was read, in lines for people."""
+    lines = []
+    if found.incidents is not None:
+        lines += [in_language(found.incidents.summary(), language)]
+        lines += [in_language(notice, language) for notice in found.incidents.notices]
+    if not found.faults:
+        assert found.areas is not None and found.points is not None and found.teams is not None
+        counts = f"{len(found.areas.frame)} communities, {len(found.points)} points, {len(found.teams)} teams"
+        return [*lines, in_language(f"{counts}: no faults", language)]
+    rows = sum(fault.count for fault in found.faults)
+    return [*lines, in_language(f"{len(found.faults)} kinds of fault, {rows} times in all", language)]
 
 
 @app.command()
@@ -222,9 +242,30 @@ def main() -> None:
         if debug:
             raise
         known = [code for kind, code in EXIT_CODES if isinstance(error, kind)]
-        text = str(error) if known else f"internal error: {error!r}; fix: run again with --debug and report it"
+        language = _language_asked(sys.argv[1:])
+        text = error.told(language) if isinstance(error, HotspotError) else str(error)
+        if not known:
+            text = f"internal error: {error!r}; fix: run again with --debug and report it"
         print(text, file=sys.stderr)  # noqa: T201 - a failed command speaks here
         sys.exit(known[0] if known else 1)
+
+
+def _language_asked(words: list[str]) -> str:
+    """The language of the district that the command was about, as far as that can be told; else English."""
+    for word in words:
+        path = Path(word)
+        try:
+            if word.endswith(".toml"):
+                told = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("district", {}).get("language")
+            elif (path / "manifest.json").is_file():
+                told = json.loads((path / "manifest.json").read_bytes())["config"]["district"]["language"]
+            else:
+                continue
+        except (OSError, ValueError, KeyError, AttributeError, TypeError):
+            continue
+        if told in LANGUAGES:
+            return str(told)
+    return "en"
 
 
 if __name__ == "__main__":

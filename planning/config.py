@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import os
 import re
 import tomllib
@@ -14,13 +15,15 @@ from typing import Any
 
 import pyproj
 
+from hotspot.coordinates import FORMS
 from hotspot.errors import ConfigError, Fault
+from hotspot.incidents import SAME_ID_RULES
 from planning.force import ACTIVITIES, ANY_ROLE, DEFAULT_ROLES, POINT_COLUMNS, ROLES, TEAM_COLUMNS
 from planning.toml_table import TomlTable, nearest
 
 LANGUAGES = ("zh", "en")
 DATUMS = ("wgs84", "gcj02", "bd09")
-INCIDENT_COLUMNS = ("id", "time", "time_end", "lon", "lat", "category", "source")
+INCIDENT_COLUMNS = ("id", "time", "time_end", "report_time", "lon", "lat", "category", "source")
 DATABASES = ("postgresql://",)
 
 
@@ -38,12 +41,23 @@ class DistrictConfig:
 
 @dataclass(frozen=True)
 class IncidentsConfig:
-    """The incident history: a file, several, or a database address; `columns`: standard name -> the file's name."""
+    """The incident history: a file, several, or a database address; `columns`: standard name -> the file's name.
+
+    `sheet` and `header_row` say where the table is, `time_formats` and `coordinate_forms` how values may be written,
+    `same_id` what rows with one id are, `first_date` and `last_date` (inclusive) from when data may be.
+    """
 
     path: Path | str | tuple[Path, ...]
     datum: str
     columns: Mapping[str, str]
     max_rejected_share: float = 0.01
+    sheet: str | None = None
+    header_row: int | None = None
+    time_formats: tuple[str, ...] = ()
+    coordinate_forms: tuple[str, ...] = ()
+    same_id: str = "earliest"
+    first_date: dt.date | None = None
+    last_date: dt.date | None = None
 
 
 @dataclass(frozen=True)
@@ -115,14 +129,14 @@ def read_config(path: str | Path) -> Config:
     try:
         table = tomllib.loads(Path(path).read_bytes().decode("utf-8-sig").replace("\r\n", "\n"))
     except UnicodeDecodeError as error:
-        raise ConfigError(str(Fault(str(path), "not UTF-8 text", "save it with the encoding UTF-8"))) from error
+        raise ConfigError(Fault(str(path), "not UTF-8 text", "save it with the encoding UTF-8")) from error
     except tomllib.TOMLDecodeError as error:
         fix = "mend that line; texts stand in double quotes, paths use / even on Windows"
-        raise ConfigError(str(Fault(str(path), f"not valid TOML: {error}", fix))) from error
+        raise ConfigError(Fault(str(path), f"not valid TOML: {error}", fix)) from error
     except OSError as error:
         reason = f"can't be read: {error.strerror}"
         fix = "give the path of a patrol.toml; `patrol init DIR` writes one"
-        raise ConfigError(str(Fault(str(path), reason, fix))) from error
+        raise ConfigError(Fault(str(path), reason, fix)) from error
     return parse_config(table, folder=Path(path).parent, path=str(path))
 
 
@@ -147,7 +161,7 @@ def parse_config(table: Mapping[str, Any], *, folder: Path, path: str = "patrol.
     )
     root.finish()
     if root.faults:
-        raise ConfigError("\n".join(str(fault) for fault in root.faults))
+        raise ConfigError(root.faults)
     return config
 
 
@@ -193,9 +207,22 @@ def _incidents(table: TomlTable, folder: Path) -> IncidentsConfig:
         table.fault("datum", "unknown datum", f'use one of: {", ".join(DATUMS)}, or an EPSG code as "EPSG:4490"', datum)
     table.asked.append("datum")
     columns = table.renamed(INCIDENT_COLUMNS)
-    share = table.number("max_rejected_share", IncidentsConfig.max_rejected_share, least=0, most=1)
+    found = IncidentsConfig(
+        path, datum, columns,
+        max_rejected_share=table.number("max_rejected_share", IncidentsConfig.max_rejected_share, least=0, most=1),
+        sheet=table.text("sheet", "") or None,
+        header_row=table.whole("header_row", 1, least=1) if "header_row" in table.values else None,
+        time_formats=table.texts("time_formats"),
+        coordinate_forms=table.texts("coordinate_forms", choices=FORMS),
+        same_id=table.text("same_id", "earliest", choices=SAME_ID_RULES),
+        first_date=table.date("first_date"),
+        last_date=table.date("last_date"),
+    )  # fmt: skip
+    table.asked.append("header_row")
+    if found.first_date and found.last_date and found.last_date < found.first_date:
+        table.fault("last_date", f"lies before first_date = {found.first_date}", "exchange the two", found.last_date)
     table.finish()
-    return IncidentsConfig(path, datum, columns, share)
+    return found
 
 
 def _incident_path(table: TomlTable, folder: Path) -> Path | str | tuple[Path, ...]:
@@ -283,13 +310,15 @@ def _planning(table: TomlTable) -> PlanningConfig:
 def _plain(value: Any, folder: Path) -> Any:
     """The value as TOML and JSON would have it; what isn't set is left out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {key: _plain(inner, folder) for key, inner in vars(value).items() if inner not in (None, {})}
+        return {key: _plain(inner, folder) for key, inner in vars(value).items() if inner not in (None, {}, ())}
     if isinstance(value, Path):
         return Path(os.path.relpath(value, folder)).as_posix()
     if isinstance(value, Mapping):
         return {str(key): _plain(inner, folder) for key, inner in value.items()}
     if isinstance(value, tuple):
         return [_plain(inner, folder) for inner in value]
+    if isinstance(value, dt.date):
+        return value.isoformat()
     if isinstance(value, str) and value.startswith(DATABASES):
         return re.sub(r"://([^:/@]*):[^@]*@", r"://\1:***@", value)
     return int(value) if isinstance(value, float) and value.is_integer() else value

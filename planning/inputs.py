@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
+import shapely
 
 from hotspot.areas import Areas, read_areas
+from hotspot.coordinates import as_written, likely_datum
 from hotspot.errors import Fault, InputError
+from hotspot.geo import Floats
 from hotspot.incidents import Incidents, read_incidents
 from planning.config import Config
 from planning.force import read_points, read_teams
@@ -19,6 +24,8 @@ from planning.network import Streets, read_streets
 Progress = Callable[[str], None]
 NEAR_A_STREET_M = 100.0
 LEAST_NEAR_SHARE = 0.8
+SAMPLED = 5000
+LEAST_POINTS = 8  # with fewer patrol points nothing is said about their datum
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,66 +39,148 @@ class Inputs:
     streets: Streets
 
 
-def read_inputs(config: Config, *, strict: bool = False, progress: Progress = lambda stage: None) -> Inputs:
-    """Read areas, points, teams, streets and incidents.
+@dataclass(eq=False)
+class Findings:
+    """What reading the inputs found: those that could be read, all faults, and what a reader must know."""
 
-    Raises one InputError with the faults of all inputs. A table that leans on a rejected one is read without it, so
-    that its own faults still show.
-    """
-    crs = config.district.crs
-    faults: list[Fault] = []
+    areas: Areas | None = None
+    points: gpd.GeoDataFrame | None = None
+    teams: pd.DataFrame | None = None
+    streets: Streets | None = None
+    incidents: Incidents | None = None
+    faults: list[Fault] = field(default_factory=list)
 
     @contextmanager
-    def collecting(stage: str) -> Iterator[None]:
-        progress(stage)
+    def collecting(self) -> Iterator[None]:
         try:
             yield
         except InputError as error:
-            faults.extend(error.faults)
+            self.faults.extend(error.faults)
 
-    areas = points = teams = streets = incidents = None
-    with collecting("areas"):
-        areas = read_areas(config.district.areas, crs=crs)
-    with collecting("points"):
-        points = read_points(config.points.path, crs=crs, columns=config.points.columns, areas=areas)
-    with collecting("teams"):
-        teams = read_teams(config.teams.path, points=points, areas=areas, columns=config.teams.columns)
-    with collecting("streets"):
-        streets = read_streets(config.streets.path, crs=crs)
-    with collecting("incidents"):
-        incidents = read_incidents(
-            config.incidents.path,
-            timezone=config.district.timezone,
-            crs=crs,
-            columns=config.incidents.columns,
-            datum=config.incidents.datum,
-            areas=areas,
-            categories=config.categories or None,
-            max_rejected_share=config.incidents.max_rejected_share,
-            strict=strict,
+    def inputs(self) -> Inputs:
+        """All of them. Raises InputError with the faults, if there are any."""
+        areas, incidents, points, teams, streets = self.areas, self.incidents, self.points, self.teams, self.streets
+        if self.faults or areas is None or incidents is None or points is None or teams is None or streets is None:
+            raise InputError(self.faults)
+        return Inputs(areas, incidents, points, teams, streets)
+
+    def as_dict(self, language: str) -> dict[str, Any]:
+        """For JSON: `faults` (path, row, field, value, reason, fix, count), `incidents` (row counts), `notices`."""
+        known = self.incidents
+        return {
+            "faults": [fault.as_dict(language) for fault in self.faults],
+            "incidents": known.counts.as_dict() if known is not None else None,
+            "inputs": known.inputs if known is not None else [],
+            "notices": known.notices if known is not None else [],
+        }
+
+
+def read_inputs(config: Config, *, strict: bool = False, progress: Progress = lambda stage: None) -> Inputs:
+    """Read areas, points, teams, streets and incidents. Raises one InputError with the faults of all of them."""
+    share = 0.0 if strict else config.incidents.max_rejected_share
+    return look_into(config, max_rejected_share=share, progress=progress).inputs()
+
+
+def check_inputs(config: Config, *, progress: Progress = lambda stage: None) -> Findings:
+    """Everything that is wrong with the inputs, down to the single bad row, and how many rows ended how."""
+    found = look_into(config, max_rejected_share=1.0, progress=progress)
+    if found.incidents is not None:
+        found.faults.extend(found.incidents.faults)
+    return found
+
+
+def look_into(config: Config, *, max_rejected_share: float, progress: Progress) -> Findings:
+    """Read all inputs. A table that leans on a rejected one is read without it, so that its own faults still show."""
+    crs = config.district.crs
+    found = Findings()
+    with found.collecting():
+        progress("areas")
+        found.areas = read_areas(config.district.areas, crs=crs)
+    with found.collecting():
+        progress("points")
+        found.points = read_points(config.points.path, crs=crs, columns=config.points.columns, areas=found.areas)
+    with found.collecting():
+        progress("teams")
+        found.teams = read_teams(
+            config.teams.path, points=found.points, areas=found.areas, columns=config.teams.columns
         )
-    if incidents is not None and streets is not None:
-        with collecting("streets"):
-            _check_streets_match(incidents, streets, str(config.streets.path))
-    if faults or areas is None or incidents is None or points is None or teams is None or streets is None:
-        raise InputError(faults)
-    return Inputs(areas, incidents, points, teams, streets)
+    with found.collecting():
+        progress("streets")
+        found.streets = read_streets(config.streets.path, crs=crs)
+    with found.collecting():
+        progress("incidents")
+        found.incidents = _incidents(config, found.areas, max_rejected_share, progress)
+    if found.streets is not None:
+        progress("streets and places")
+        _compare_with_streets(found, found.streets, config)
+    return found
 
 
-def _check_streets_match(incidents: Incidents, streets: Streets, path: str) -> None:
-    """Streets of another district or in another datum lie away from the incidents."""
-    frame = incidents.frame
-    if frame.empty:
+def _incidents(config: Config, areas: Areas | None, max_rejected_share: float, progress: Progress) -> Incidents:
+    asked, zone = config.incidents, config.district.timezone
+    path = asked.path if not isinstance(asked.path, tuple) else list(asked.path)
+    return read_incidents(
+        path,
+        timezone=zone,
+        crs=config.district.crs,
+        columns=asked.columns,
+        datum=asked.datum,
+        areas=areas,
+        categories=config.categories or None,
+        max_rejected_share=max_rejected_share,
+        now=pd.Timestamp.now(tz=zone),
+        first=pd.Timestamp(asked.first_date, tz=zone) if asked.first_date else None,
+        last=pd.Timestamp(asked.last_date, tz=zone) + pd.DateOffset(days=1) if asked.last_date else None,
+        time_formats=asked.time_formats,
+        coordinate_forms=asked.coordinate_forms,
+        same_id=asked.same_id,
+        sheet=asked.sheet,
+        header_row=asked.header_row,
+        progress=progress,
+    )
+
+
+def _compare_with_streets(found: Findings, streets: Streets, config: Config) -> None:
+    """Places in another datum, and streets of another district, lie away from each other."""
+    tree = shapely.STRtree(np.asarray(streets.edges.geometry))
+
+    def distance_m(xy: Floats) -> Floats:
+        (asked, _), distance = tree.query_nearest(shapely.points(xy), return_distance=True, all_matches=False)
+        nearest = np.full(len(xy), np.inf)
+        nearest[asked] = distance
+        return nearest
+
+    crs = config.district.crs
+    incidents_path = ", ".join(entry["path"] for entry in found.incidents.inputs) if found.incidents else ""
+    doubted = False
+    if found.points is not None:
+        lonlat = found.points[["lon", "lat"]].to_numpy(dtype=float)
+        likely = likely_datum(lonlat, declared="wgs84", crs=crs, distance_m=distance_m, least=LEAST_POINTS)
+        if likely:
+            doubted = True
+            found.faults.append(_datum_fault(str(config.points.path), likely, "wgs84", "convert the points to WGS-84"))
+    if found.incidents is None or not len(found.incidents):
         return
-    sample = frame.geometry.iloc[:: max(1, len(frame) // 5000)]
-    lines = streets.edges.geometry.sindex
-    near = lines.nearest(sample, max_distance=NEAR_A_STREET_M, return_all=False)[0]
-    share = len(set(near.tolist())) / len(sample)
-    if share < LEAST_NEAR_SHARE:
-        raise InputError(
-            Fault(
-                path,
-                f"only {share:.0%} of the incidents lie within {NEAR_A_STREET_M:.0f} m of a street",
-                "use the streets of this district, in the declared datum (GCJ-02 is off by 300-700 m)",
-            )
-        )
+    places = found.incidents.places
+    places = places[:: max(1, len(places) // SAMPLED)]
+    declared = config.incidents.datum
+    if declared in ("wgs84", "gcj02", "bd09"):
+        lonlat = as_written(places, crs=crs, datum=declared)
+        likely = likely_datum(lonlat, declared=declared, crs=crs, distance_m=distance_m)
+        if likely:
+            doubted = True
+            fix = f'set datum = "{likely}" in [incidents], or use streets in the datum of the incidents'
+            found.faults.append(_datum_fault(incidents_path, likely, declared, fix))
+    share = float((distance_m(places) <= NEAR_A_STREET_M).mean())
+    if share < LEAST_NEAR_SHARE and not doubted:
+        reason = f"only {share:.0%} of the incidents lie within {NEAR_A_STREET_M:.0f} m of a street"
+        fix = "use the streets of this district, in the declared datum (GCJ-02 is off by 300-700 m)"
+        found.faults.append(Fault(str(config.streets.path), reason, fix))
+
+
+_SPOKEN = {"wgs84": "WGS-84", "gcj02": "GCJ-02", "bd09": "BD-09"}
+
+
+def _datum_fault(path: str, likely: str, declared: str, fix: str) -> Fault:
+    reason = f"looks like {_SPOKEN[likely]}: so read, the places lie on the streets; as {_SPOKEN[declared]} they don't"
+    return Fault(path, reason, fix)

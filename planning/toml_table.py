@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import math
 import re
@@ -68,6 +69,29 @@ class TomlTable:
         else:
             return value
         return default or ""
+
+    def texts(self, key: str, *, choices: Collection[str] | None = None) -> tuple[str, ...]:
+        """A list of texts that aren't empty, each one of `choices` when given; a single text counts as a list."""
+        value = self._take(key, [])
+        each = [value] if isinstance(value, str) else value
+        if not isinstance(each, list) or not all(isinstance(text, str) and text.strip() for text in each):
+            self.fault(key, "must be a list of texts that aren't empty", f'write {key} = ["..."]', value)
+            return ()
+        for text in each:
+            if choices is not None and text not in choices:
+                self.fault(key, "unknown value", nearest(text, choices), text)
+        return tuple(each)
+
+    def date(self, key: str) -> dt.date | None:
+        """A date, as TOML writes it or as a text; None when absent."""
+        value = self._take(key, None)
+        if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+            return value
+        try:
+            return None if value is None else dt.date.fromisoformat(value)
+        except (ValueError, TypeError):
+            self.fault(key, "must be a date", f"write {key} = 2024-01-31", value)
+            return None
 
     def number(
         self, key: str, default: float, *, above: float | None = None, least: float = -math.inf, most: float = math.inf

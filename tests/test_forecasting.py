@@ -10,6 +10,8 @@ from scipy import stats
 from hotspot.areas import Areas
 from hotspot.errors import ConfigError, InputError
 from hotspot.forecasting.estimate import gamma_interval
+from hotspot.forecasting.history import past_of
+from hotspot.forecasting.profile import cell_profiles, district_profile
 from hotspot.forecasting.risk import MODELS, forecast
 from hotspot.grid import make_grid
 from hotspot.hotspots import select_hotspots
@@ -118,6 +120,51 @@ def test_no_history_gives_no_risk_and_no_hotspots(model, grid):
     risk = forecast(none, grid, as_of=AS_OF, horizon="1D", model=model)
     assert risk.expected.sum() == 0
     assert len(select_hotspots(risk)) == 0
+
+
+def history_of(grid, rows, as_of=AS_OF):
+    """The history of incidents in the first cell, given as (time, time_end, date_only)."""
+    start, end, date_only = zip(*rows, strict=True)
+    frame = gpd.GeoDataFrame(
+        {"time": pd.DatetimeIndex(start).tz_localize(ZONE), "time_end": pd.DatetimeIndex(end).tz_localize(ZONE)}
+        | {"date_only": list(date_only)},
+        geometry=[shapely.Point(100, 100)] * len(rows),
+        crs=CRS,
+    )
+    return past_of(Incidents.from_frame(frame, timezone=ZONE), grid, as_of=as_of)
+
+
+def test_dates_alone_make_no_midnight_peak(grid):
+    """TIM-05: 300 Tuesdays without a time of day beside 300 incidents at Tuesday noon."""
+    history = history_of(grid, [("2026-03-17", None, True)] * 300 + [("2026-03-17 12:30", None, False)] * 300)
+    profile = district_profile(history, history.weight, prior_rows=0)
+    tuesday = profile[24:48]
+    assert profile.sum() == pytest.approx(1.0)
+    assert tuesday[0] == pytest.approx(300 / 24 / 600)
+    assert tuesday[12] == pytest.approx((300 + 300 / 24) / 600)
+
+
+def test_intervals_count_in_their_hours_and_over_long_ones_only_at_their_place(grid):
+    """TIM-04: 09:00 to 17:00 on a Monday; a year."""
+    history = history_of(grid, [("2026-03-16 09:00", "2026-03-16 17:00", False), ("2025-03-16", "2026-03-16", False)])
+    profile, rows = cell_profiles(history, history.weight, np.full(168, 1 / 168), cells=len(grid))
+    cell = history.cell[0]
+    assert len(history) == 2
+    assert np.bincount(history.cell)[cell] == 2
+    assert rows[cell] - rows[(cell + 1) % len(grid)] == pytest.approx(1.0)
+    assert profile[cell, 9:17] == pytest.approx(profile[cell, 9])
+    assert profile[cell, 9] > profile[cell, 8]
+    assert history.hour.tolist() == [-1, -1]
+    assert history.share_in(np.arange(9, 13)).tolist() == [0.0, 0.5]  # by time: the year began first
+
+
+def test_an_interval_does_not_tell_what_comes_after_as_of(grid):
+    as_of = pd.Timestamp("2026-03-16 12:00", tz=ZONE)
+    short, long = (
+        history_of(grid, [("2026-03-16 10:00", end, False)], as_of) for end in ("2026-03-16 13:00", "2099-01-01")
+    )
+    for history in (short, long):
+        assert dict(zip(history.hours.bin.tolist(), history.hours.weight.tolist(), strict=True)) == {10: 0.5, 11: 0.5}
 
 
 def test_a_category_that_leads_nowhere_is_named_with_its_count(grid):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from hotspot.errors import InputError
 from hotspot.grid import Grid
 from hotspot.incidents import Incidents
-from hotspot.intake import refuse_unknown
-from hotspot.times import hour_of_week
+from hotspot.intake import unknown_codes
+from hotspot.statistics.aoristic_weights import AoristicResult, aoristic
+from hotspot.times import HOURS_OF_WEEK
 
 DAY_S = 86_400.0
 
@@ -21,13 +24,14 @@ DAY_S = 86_400.0
 class History:
     """The past of `as_of`: one row per incident that counts.
 
-    `cell` (n,) index into the grid, `hour` (n,) hour of the local week 0..167 with Monday 00:00 = 0 and -1 where only
-    the date is known, `age_days` (n,) before `as_of`, `weight` (n,) from the source rule, `category` and `activity` (n,).
-    `days` is the length of the history: from the local midnight before its first incident to `as_of`.
+    `cell` (n,) index into the grid, `hours` how each incident spreads over the 168 hours of the local week (an interval
+    over its hours, a date alone over its day, an interval over 30 days not at all), `age_days` (n,) before `as_of`,
+    `weight` (n,) from the source rule, `category` and `activity` (n,). `days` is the length of the history: from the
+    local midnight before its first incident to `as_of`.
     """
 
     cell: npt.NDArray[np.int64]
-    hour: npt.NDArray[np.int64]
+    hours: AoristicResult
     age_days: npt.NDArray[np.float64]
     weight: npt.NDArray[np.float64]
     category: npt.NDArray[np.object_]
@@ -37,6 +41,21 @@ class History:
 
     def __len__(self) -> int:
         return len(self.cell)
+
+    @cached_property
+    def hour(self) -> npt.NDArray[np.int64]:
+        """(n,) hour of the local week, Monday 00:00 = 0; -1 where an incident isn't known to lie in one hour."""
+        hour = np.full(len(self), -1, dtype=np.int64)
+        sure = self.hours.weight > 1.0 - 1e-9
+        hour[self.hours.row[sure]] = self.hours.bin[sure]
+        return hour
+
+    def share_in(self, hours: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """(n,) the probability that each incident lies in one of these hours of the week; 0 for over-long intervals."""
+        asked = np.zeros(HOURS_OF_WEEK)
+        asked[hours] = 1.0
+        inside: npt.NDArray[np.float64] = self.hours.weight * asked[self.hours.bin]
+        return np.bincount(self.hours.row, weights=inside, minlength=len(self)).astype(float)
 
 
 def past_of(
@@ -53,23 +72,21 @@ def past_of(
     with `source` "patrol" weigh `patrol_found_weight`: patrols find incidents where they are sent, so by default
     these don't feed the risk (Ensign et al. 2018, Runaway Feedback Loops in Predictive Policing).
 
-    Raises InputError when a category isn't in `categories`: all of them, with their counts.
+    Intervals and days that reach beyond `as_of` are taken to end there. Raises InputError when a category isn't in
+    `categories`: all of them, with their counts.
     """
-    frame = incidents.frame
-    frame = frame[frame["time"] < as_of]
-    activity = _activities(frame["category"], categories)
+    past = incidents.before(as_of)
+    activity = _activities(past.table["category"].astype("str"), categories)
     used = activity != ""
-    frame, activity = frame[used], activity[used]
-    hour = hour_of_week(pd.DatetimeIndex(frame["time"])).astype(np.int64)
-    hour[frame["date_only"].to_numpy(dtype=bool)] = -1
-    age_days = (as_of - pd.DatetimeIndex(frame["time"])).total_seconds().to_numpy() / DAY_S
-    first_day = pd.Timestamp(frame["time"].min()).normalize() if len(frame) else as_of
+    table, places, activity = past.table[used], past.places[used], activity[used]
+    times = pd.DatetimeIndex(table["time"])
+    first_day = times.min().normalize() if len(table) else as_of
     return History(
-        cell=grid.locate(np.column_stack([frame.geometry.x, frame.geometry.y])),
-        hour=hour,
-        age_days=age_days,
-        weight=np.where(frame["source"].to_numpy() == "patrol", patrol_found_weight, 1.0),
-        category=frame["category"].to_numpy(dtype=object),
+        cell=grid.locate(places),
+        hours=aoristic(times, table.get("time_end"), date_only=table["date_only"], until=as_of),
+        age_days=(as_of - times).total_seconds().to_numpy() / DAY_S,
+        weight=np.where(table["source"] == "patrol", patrol_found_weight, 1.0),
+        category=table["category"].to_numpy(dtype=object),
         activity=activity,
         days=max((as_of - first_day).total_seconds() / DAY_S, 1.0),
         as_of=as_of,
@@ -79,6 +96,7 @@ def past_of(
 def _activities(category: pd.Series[str], categories: Mapping[str, str] | None) -> npt.NDArray[np.object_]:
     if categories is None:
         return np.full(len(category), "patrol", dtype=object)
-    refuse_unknown(category, categories, "incidents")
+    if faults := unknown_codes({str(c): int(n) for c, n in category.value_counts().items()}, categories, "incidents"):
+        raise InputError(faults)
     found: npt.NDArray[np.object_] = category.map(dict(categories)).to_numpy(dtype=object)
     return found

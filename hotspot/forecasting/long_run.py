@@ -26,6 +26,6 @@ def long_run_counts(history: History, grid: Grid) -> Estimate:
         borrowed_per_week=SPREAD_SHARE * counts.sum() * area_share / weeks,
         profile=np.broadcast_to(profile, (len(grid), HOURS_OF_WEEK)),
         place_shape=counts + 0.5,
-        profile_rows=np.full(len(grid), float(history.weight.sum()) + HOURS_OF_WEEK),
+        profile_rows=np.full(len(grid), float(history.weight[~history.hours.left_out].sum()) + HOURS_OF_WEEK),
         parameters={"weeks": weeks, "spread_share": SPREAD_SHARE},
     )

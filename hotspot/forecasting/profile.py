@@ -14,13 +14,14 @@ def district_profile(history: History, weight: Floats, *, prior_rows: float = HO
 
     The raw 168 shares are drawn toward hour-of-day x day-of-week by `prior_rows` incidents' worth, so that a short
     history isn't read as 168 separate facts. Recorded hours heap (18:00, midnight), so nothing is smoothed along the clock.
-    Incidents of which only the date is known say nothing here. No incidents give equal shares.
+    An interval counts in each of its hours by the share of it that lies there, a date alone evenly over its day. No
+    incidents give equal shares.
     """
-    known = history.hour >= 0
-    counts = np.bincount(history.hour[known], weights=weight[known], minlength=HOURS_OF_WEEK)
+    hours = history.hours
+    counts = np.bincount(hours.bin, weights=weight[hours.row] * hours.weight, minlength=HOURS_OF_WEEK)
     by_day_hour = counts.reshape(7, 24)
-    days, hours = by_day_hour.sum(axis=1) + 1.0, by_day_hour.sum(axis=0) + 7.0 / 24.0
-    separable = np.outer(days / days.sum(), hours / hours.sum()).ravel()
+    by_day, by_hour = by_day_hour.sum(axis=1) + 1.0, by_day_hour.sum(axis=0) + 7.0 / 24.0
+    separable = np.outer(by_day / by_day.sum(), by_hour / by_hour.sum()).ravel()
     profile: Floats = (counts + prior_rows * separable) / (counts.sum() + prior_rows)
     return profile
 
@@ -31,10 +32,10 @@ def cell_profiles(history: History, weight: Floats, district: Floats, *, cells: 
     Counts of a cell are multinomial with a Dirichlet prior around the district's profile; the one concentration is the
     one that makes the counts seen most likely (Dirichlet-multinomial, Minka 2000). With no counts it is the prior alone.
     """
-    known = history.hour >= 0
-    flat = history.cell[known] * HOURS_OF_WEEK + history.hour[known]
+    hours = history.hours
+    flat = history.cell[hours.row] * HOURS_OF_WEEK + hours.bin
     counts = (
-        np.bincount(flat, weights=weight[known], minlength=cells * HOURS_OF_WEEK)
+        np.bincount(flat, weights=weight[hours.row] * hours.weight, minlength=cells * HOURS_OF_WEEK)
         .reshape(cells, HOURS_OF_WEEK)
         .astype(float)
     )

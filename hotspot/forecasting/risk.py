@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from hotspot.errors import ConfigError
+from hotspot.errors import ConfigError, Fault, InputError
 from hotspot.forecasting.empirical_bayes import empirical_bayes
 from hotspot.forecasting.estimate import Estimate, Floats, RiskModel, gamma_interval, relative_variance
 from hotspot.forecasting.history import History, past_of
@@ -28,7 +28,8 @@ class Risk:
     """Expected incidents per cell-hour with a 90 % interval of that expectation.
 
     `expected`, `lower`, `upper` are (C, H): cells of `grid` by the hours that begin at `starts`. `history` is what the
-    model saw, `estimate` its two factors, from which every figure of a hotspot can be recomputed.
+    model saw, `estimate` its two factors, from which every figure of a hotspot can be recomputed. `default_cells` are
+    the cells that hold a place where a geocoder seems to put what it doesn't know.
     """
 
     grid: Grid
@@ -40,6 +41,7 @@ class Risk:
     as_of: pd.Timestamp
     history: History
     estimate: Estimate
+    default_cells: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -103,8 +105,10 @@ def forecast(
     `model` is "auto", "long_run", "empirical_bayes" or a function (History, Grid) -> Estimate. `categories` maps each
     category to an activity, "" leaves it out. An empty history gives zero risk everywhere.
 
-    Raises ConfigError for an unknown model or a horizon below an hour, InputError for unmapped categories.
+    Raises ConfigError for an unknown model or a horizon below an hour, InputError for unmapped categories and for
+    coordinates that are rounded more coarsely than the cells.
     """
+    _check_step(incidents, grid)
     cutoff = parse_instant(as_of, incidents.timezone) if isinstance(as_of, str) else as_of
     length = parse_duration(horizon) if isinstance(horizon, str) else horizon
     history = past_of(
@@ -119,7 +123,16 @@ def forecast(
     expected = estimate.per_week[:, None] * share
     spread = relative_variance(estimate.place_shape[:, None], share, estimate.profile_rows[:, None])
     lower, upper = gamma_interval(expected, spread)
-    return Risk(grid, starts, expected, lower, upper, name, cutoff, history, estimate)
+    default_cells = grid.locate(incidents.default_places)
+    return Risk(grid, starts, expected, lower, upper, name, cutoff, history, estimate, default_cells)
+
+
+def _check_step(incidents: Incidents, grid: Grid) -> None:
+    if incidents.resolution_m > grid.cell_m:
+        step_m = incidents.resolution_m
+        reason = f"coordinates are rounded to about {step_m:,.0f} m, coarser than cells of {grid.cell_m:g} m"
+        fix = f"set cell_m to at least {step_m:.0f}, or export the coordinates with more decimals"
+        raise InputError(Fault("incidents", reason, fix))
 
 
 def _chosen(model: str | RiskModel) -> tuple[str, RiskModel]:

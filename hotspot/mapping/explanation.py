@@ -16,17 +16,20 @@ def explanation_text(explanation: Mapping[str, Any], expected: float) -> dict[st
     """
     own, borrowed = explanation["own_per_week"], explanation["borrowed_per_week"]
     share, observed, days = explanation["windows_share_of_week"], explanation["observed"], explanation["observed_days"]
-    main = explanation["main_category"]
+    main, doubt = explanation["main_category"], explanation.get("geocoding_artefact", False)
     return {
         "en": (
             f"{own:.2f} incidents a week from its own history + {borrowed:.2f} borrowed from its surroundings = "
             f"{own + borrowed:.2f}; {share:.1%} of a week falls in these windows: {expected:.2f} expected. "
             f"Recorded here at these hours in the last {days:.0f} days: {observed}."
             + (f" Mostly: {main}." if main else "")
+            + (" Geocoding artefact? One point here holds more than 5 % of all incidents." if doubt else "")
         ),
         "zh": (
             f"本处历史每周 {own:.2f} 起 + 周边借用 {borrowed:.2f} 起 = {own + borrowed:.2f} 起；"
             f"一周中 {share:.1%} 落在这些时段：预计 {expected:.2f} 起。"
-            f"近 {days:.0f} 天同时段在此记录 {observed} 起。" + (f"主要类别：{main}。" if main else "")
+            f"近 {days:.0f} 天同时段在此记录 {observed} 起。"
+            + (f"主要类别：{main}。" if main else "")
+            + ("地理编码异常？此处单一点位占全部警情 5% 以上。" if doubt else "")
         ),
     }
