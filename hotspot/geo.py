@@ -20,7 +20,9 @@ _AXIS_M = 6_378_245.0  # Krasovsky ellipsoid, on which GCJ-02 is computed
 _ECCENTRICITY2 = 0.006_693_421_622_965_943
 _CHINA = (72.004, 137.8347, 0.8293, 55.8271)  # west, east, south, north: outside of it the published shift is zero
 _EPSG = re.compile(r"^(?:EPSG:)?(\d{4,6})$", re.IGNORECASE)
-_STEPS = 4  # each step shrinks the error some hundred times: three leave up to 1 mm of BD-09's 1.2 km, four a micrometre
+_STEPS = (
+    4  # each step shrinks the error some hundred times: three leave up to 1 mm of BD-09's 1.2 km, four a micrometre
+)
 
 
 def check_metric(crs: object, *, near: tuple[float, float] | None = None) -> CRS:

@@ -163,12 +163,13 @@ def _recorded(place: Ints, key: Ints, risk: Risk) -> tuple[int, pd.DataFrame]:
     """
     history = risk.history
     here = np.isin(history.cell, place) & (history.age_days <= OBSERVED_DAYS) & (history.weight > 0)
-    now = here & np.isin(history.hour, risk.weekly_hour[key])
+    share = np.where(here, history.share_in(risk.weekly_hour[key]), 0.0)
+    now = share > 0
     used = now if now.any() else here
     frame = pd.DataFrame(
         {"category": history.category[used], "activity": history.activity[used], "weight": history.weight[used]}
     )
-    return int(now.sum()), frame
+    return round(float(share.sum())), frame
 
 
 def _what_for(weights: pd.DataFrame) -> tuple[str, dict[str, float]]:
@@ -183,9 +184,8 @@ def _what_for(weights: pd.DataFrame) -> tuple[str, dict[str, float]]:
 
 def _p_value(place: Ints, key: Ints, observed: int, risk: Risk) -> float:
     history = risk.history
-    everywhere = (
-        np.isin(history.hour, risk.weekly_hour[key]) & (history.age_days <= OBSERVED_DAYS) & (history.weight > 0)
-    )
+    counted = (history.age_days <= OBSERVED_DAYS) & (history.weight > 0)
+    everywhere = history.share_in(risk.weekly_hour[key])[counted]
     area_share = risk.grid.cells["area_m2"].to_numpy()[place].sum() / risk.grid.area_m2
     tail = stats.poisson.sf(observed - 1, everywhere.sum() * area_share)
     return float(min(1.0, tail * len(risk.grid)))

@@ -25,6 +25,7 @@ from hotspot.geo import Floats, check_metric, datum_crs
 from hotspot.loading import Load, load_all, mark_repeats, no_listing, open_all, refuse, reject_future
 from hotspot.notices import (
     default_places,
+    serial_notices,
     shifted_files,
     spike_notices,
     step_notices,
@@ -254,7 +255,8 @@ def _incidents(load: Load, rules: intake.Rules, faults: Sequence[Fault], notices
         *(f"{each.path}: {notice}" for each in tables for notice in table_notices(each)),
         *notices,
         *shifted,
-        *time_notices(table, rules.timezone),
+        *serial_notices(rows.serials),
+        *time_notices(table),
         *spike_notices(spikes, rules.crs),
         *step_notices(step_m),
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,7 @@ from hotspot.errors import Fault
 from hotspot.geo import Floats, datum_crs, to_metric
 from hotspot.hashing import group_numbers
 from hotspot.reading.source import Batch
-from hotspot.times import has_no_time_of_day, parse_local
-
-try:  # SHIM
-    from hotspot.times import DAY_OR_MONTH, day_month_evidence  # SHIM
-except ImportError:  # SHIM
-    DAY_OR_MONTH = "?"  # SHIM
+from hotspot.times import DAY_OR_MONTH, LocalTimes, day_month_evidence, read_local
 
 REQUIRED = ("id", "time", "lon", "lat", "category", "source")
 OPTIONAL = ("time_end", "report_time")
@@ -123,6 +118,7 @@ class Rows:
     place: Floats
     set_aside: pd.DataFrame
     sample: Floats
+    serials: int = 0  # times that were a spreadsheet's number of days
     seen: Seen = field(default_factory=Seen)
 
     def __len__(self) -> int:
@@ -177,14 +173,15 @@ def judge(batch: Batch, rules: Rules, *, from_geometry: bool = False) -> Rows:
     columns = batch.columns
     verdicts = _Verdicts(len(columns))
     _judge_ids(columns, verdicts)
-    at, until, reported, date_only = _judge_times(columns, rules, verdicts)
+    times = _judge_times(columns, rules, verdicts)
     for name in ("category", "source"):
         verdicts.reject(_equals(columns[name], ""), name, f"no {name}")
     lonlat, place, seen = _judge_places(columns, rules, verdicts, from_geometry=from_geometry)
     rows = Rows(
         row=batch.row.astype(np.int32), state=verdicts.state, id=pa.chunked_array(columns["id"]),
         category=Codes.of(columns["category"]), source=Codes.of(columns["source"]),
-        time_us=at, end_us=until, report_us=reported, date_only=date_only, place=place,
+        time_us=times.time_us, end_us=times.end_us, report_us=times.report_us, date_only=times.date_only,
+        serials=times.serials, place=place,
         set_aside=verdicts.set_aside(columns), sample=_sampled(lonlat, verdicts.state), seen=seen,
     )  # fmt: skip
     return _with_bad_rows(rows, batch) if batch.bad else rows
@@ -219,54 +216,59 @@ def _judge_ids(columns: pa.Table, verdicts: _Verdicts) -> None:
     verdicts.reject(_mask(pc.match_substring_regex(ids, _SHORTENED)), "id", LOST_DIGITS)
 
 
-def _judge_times(columns: pa.Table, rules: Rules, verdicts: _Verdicts) -> tuple[Ints, Ints | None, Ints | None, Mask]:
+class _Times(NamedTuple):
+    """When it happened, ended and was reported, whether only the date is known, and how many were serial numbers."""
+
+    time_us: Ints
+    end_us: Ints | None
+    report_us: Ints | None
+    date_only: Mask
+    serials: int
+
+
+def _judge_times(columns: pa.Table, rules: Rules, verdicts: _Verdicts) -> _Times:
     """When it happened, when it had happened at the latest, when it was reported, and whether only the date is known."""
     text = columns["time"].to_pandas().astype("str")
     reported_text, end_text = _series(columns, "report_time"), _series(columns, "time_end")
-    n = len(columns)
-    reported, report_reasons = _instants(reported_text, n, rules)
+    reported, until = _read(reported_text, rules), _read(end_text, rules)
     if reported_text is not None:  # who wasn't there can't say when: the report stands in for the time it happened
         text = text.mask(text == "", reported_text)
-    at, reasons = _instants(text, n, rules)
-    until, end_reasons = _instants(end_text, n, rules)
-    assert at is not None
-    _reject_reasons(verdicts, reasons, "time")
+    at = read_local(text, timezone=rules.timezone, formats=rules.time_formats)
+    at_us = _microseconds(at)
+    verdicts.reject((at.reasons != "").to_numpy(dtype=bool), "time", at.reasons)
     first, last = (bound.value // 1000 for bound in rules.window())
-    known = at != NOT_A_TIME_US
     window = f"not between {rules.window()[0].date()} and {rules.window()[1].date()}"
-    verdicts.reject(known & ((at < first) | (at >= last)), "time", window)
-    if end_text is not None and until is not None:
-        _reject_reasons(verdicts, end_reasons, "time_end", given=(end_text != "").to_numpy())
-        verdicts.reject((until != NOT_A_TIME_US) & (until < at), "time_end", "ends before it begins")
-    if reported_text is not None and reported is not None:
-        _reject_reasons(verdicts, report_reasons, "report_time", given=(reported_text != "").to_numpy())
-        before = (reported != NOT_A_TIME_US) & (reported < at)
+    verdicts.reject((at_us != NOT_A_TIME_US) & ((at_us < first) | (at_us >= last)), "time", window)
+    end_us, report_us = _microseconds(until), _microseconds(reported)
+    if until is not None and end_us is not None and end_text is not None:
+        verdicts.reject(((until.reasons != "") & (end_text != "")).to_numpy(dtype=bool), "time_end", until.reasons)
+        verdicts.reject((end_us != NOT_A_TIME_US) & (end_us < at_us), "time_end", "ends before it begins")
+    if reported is not None and report_us is not None and reported_text is not None:
+        bad = ((reported.reasons != "") & (reported_text != "")).to_numpy(dtype=bool)
+        verdicts.reject(bad, "report_time", reported.reasons)
+        before = (report_us != NOT_A_TIME_US) & (report_us < at_us)
         verdicts.reject(before, "report_time", "reported before it happened")
-    return at, until, reported, has_no_time_of_day(text).to_numpy(dtype=bool)
+    return _Times(at_us, end_us, report_us, at.date_only, int(at.serial.sum()))
 
 
 def _series(columns: pa.Table, name: str) -> pd.Series[str] | None:
     return columns[name].to_pandas().astype("str") if name in columns.column_names else None
 
 
-def _instants(text: pd.Series[str] | None, n: int, rules: Rules) -> tuple[Ints | None, pd.Series[str] | None]:
-    """(n,) microseconds, and reasons; a column that isn't there has neither."""
-    if text is None:
-        return None, None
-    if not n:
-        return np.empty(0, dtype=np.int64), None
-    times, reasons = parse_local(
-        text, timezone=rules.timezone, **({"formats": rules.time_formats} if rules.time_formats else {})
-    )  # SHIM
-    return pd.DatetimeIndex(times).as_unit("us").asi8.copy(), reasons
+def _read(text: pd.Series[str] | None, rules: Rules) -> LocalTimes | None:
+    return None if text is None else read_local(text, timezone=rules.timezone, formats=rules.time_formats)
 
 
-def _reject_reasons(
-    verdicts: _Verdicts, reasons: pd.Series[str] | None, column: str, *, given: Mask | None = None
-) -> None:
-    if reasons is not None:
-        bad = (reasons != "").to_numpy(dtype=bool)
-        verdicts.reject(bad if given is None else bad & given, column, reasons)
+@overload
+def _microseconds(read: LocalTimes) -> Ints: ...
+@overload
+def _microseconds(read: LocalTimes | None) -> Ints | None: ...
+def _microseconds(read: LocalTimes | None) -> Ints | None:
+    """(n,) microseconds of UTC; None for a column that isn't there."""
+    if read is None:
+        return None
+    us: Ints = pd.DatetimeIndex(read.instants).as_unit("us").asi8.copy()
+    return us
 
 
 def _judge_places(
@@ -340,7 +342,8 @@ def joined(parts: Sequence[Rows], *, shift: bool = True) -> Rows:
         del each
         for part in parts if name != "row" else ():
             setattr(part, name, None)
-    return Rows(**arrays, seen=sum((part.seen for part in parts), Seen()))
+    serials = sum(part.serials for part in parts)
+    return Rows(**arrays, serials=serials, seen=sum((part.seen for part in parts), Seen()))
 
 
 def _below(parts: Sequence[Any]) -> Any:

@@ -12,13 +12,7 @@ from pyproj import CRS
 
 from hotspot.geo import to_lonlat
 from hotspot.reading.source import OpenTable
-from hotspot.times import zone_of
-
-try:  # SHIM
-    from hotspot.times import profile_shift, zone_doubt  # SHIM
-except ImportError:  # SHIM
-    profile_shift = lambda a, b: 0  # SHIM
-    zone_doubt = lambda a: ""  # SHIM
+from hotspot.times import profile_shift, zone_doubt, zone_of
 
 SPIKE_SHARE = 0.05
 LEAST_ROWS_FOR_SPIKES = 100
@@ -34,7 +28,7 @@ def table_notices(table: OpenTable) -> list[str]:
     return told
 
 
-def time_notices(table: pd.DataFrame, timezone: str) -> list[str]:
+def time_notices(table: pd.DataFrame) -> list[str]:
     """Dates without a time of day, intervals too long to say when, and hours that look like another time zone's."""
     told = []
     if count := int(table["date_only"].sum()):
@@ -42,10 +36,14 @@ def time_notices(table: pd.DataFrame, timezone: str) -> list[str]:
     longest = pd.Timedelta(days=MOST_INTERVAL_DAYS)
     if "time_end" in table and (count := int((table["time_end"] - table["time"] > longest).sum())):
         told.append(f"{count:,} incidents lasted over {MOST_INTERVAL_DAYS} days and say nothing about the time of day")
-    known = pd.DatetimeIndex(table["time"][~table["date_only"]])
-    if doubt := zone_doubt(known):
-        told.append(f"{doubt} (timezone = {timezone})")
+    if doubt := zone_doubt(pd.DatetimeIndex(table["time"][~table["date_only"]])):
+        told.append(doubt)
     return told
+
+
+def serial_notices(serials: int) -> list[str]:
+    """Times that are a spreadsheet's count of days, whose system (1900 or 1904) a text file doesn't tell."""
+    return [f"{serials:,} times are spreadsheet serial numbers, read in the 1900 date system"] if serials else []
 
 
 def shifted_files(at: Sequence[npt.NDArray[np.int64]], paths: Sequence[str], timezone: str) -> list[str]:

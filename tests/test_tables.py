@@ -126,7 +126,7 @@ def test_parquet_values_become_the_text_that_a_csv_would_hold(tmp_path):
     frame = read(tmp_path / "t.parquet", optional=["at"]).frame
     assert frame["id"].tolist() == ["7", "8"]
     assert frame["name"].tolist() == ["1.5", ""]
-    assert frame["at"].str[:16].tolist() == ["2024-01-01 10:00", ""]
+    assert frame["at"].str[:16].tolist() == ["2024-01-01T10:00", ""]
 
 
 @settings(max_examples=60, deadline=None)
