@@ -27,6 +27,7 @@ IN_THE_FUTURE = "in the future"
 
 Progress = Callable[[str], None]
 Path = str | os.PathLike[str]
+Texts = npt.NDArray[np.object_]
 
 
 @dataclass(eq=False)
@@ -45,22 +46,23 @@ class Load:
     def set_aside(self, position: intake.Ints, state: intake.States, field: str, reason: pd.Series[str] | str) -> None:
         """Gives these rows another state, whatever they had; their text is read again, as used rows don't keep it."""
         self.rows.state[position] = state
-        values = self.rows.id.take(pa.array(position)).to_pandas().to_numpy(dtype=object)
-        told = pd.DataFrame({"position": position, "field": field, "reason": reason, "value": values})
-        told["text"] = self._texts(position)
+        told = pd.DataFrame({"position": position, "field": field, "reason": reason})
+        told["value"], told["text"] = self._read_again(position, field)
         others = self.rows.set_aside[~self.rows.set_aside["position"].isin(position)]
         self.rows.set_aside = pd.concat([others, told], ignore_index=True)
 
-    def _texts(self, position: intake.Ints) -> npt.NDArray[np.object_]:
-        texts = np.full(len(position), "", dtype=object)
+    def _read_again(self, position: intake.Ints, field: str) -> tuple[Texts, Texts]:
+        """The value of the field and the whole text of these rows."""
+        values, texts = np.full(len(position), "", dtype=object), np.full(len(position), "", dtype=object)
         for number, table in enumerate(self.tables):
             here = np.flatnonzero(self.file[position] == number)
             wanted = pd.Series(here, index=self.rows.row[position[here]])
             for batch in table.batches() if len(here) else ():
                 hit = np.isin(batch.row, wanted.index.to_numpy())
                 if hit.any():
-                    texts[wanted[batch.row[hit]]] = intake.row_texts(batch.columns.filter(pa.array(hit))).to_numpy()
-        return texts
+                    rows, at = batch.columns.filter(pa.array(hit)), wanted[batch.row[hit]].to_numpy()
+                    values[at], texts[at] = rows[field].to_pylist(), intake.row_texts(rows).to_numpy()
+        return values, texts
 
     def listing(self) -> pd.DataFrame:
         """file, row, state, reason, text of the rows that aren't used, in the order of the files."""

@@ -17,7 +17,7 @@ from hotspot.reading.source import local_path as local_path
 
 BAD_ROW_COLUMNS = ("row", "reason", "text")
 TEXT_FILES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.zip", ".tsv.zip", ".txt.zip", ".zip")
-WORKBOOKS = (".xlsx", ".xlsm")
+WORKBOOKS = (".xlsx", ".xlsm", ".xls")  # .xls: many are text that an exporter called so, the others are refused
 LAYERS = (".gpkg", ".geojson", ".json", ".shp")
 KNOWN_FILES = (".csv", ".csv.gz", ".csv.zip", ".tsv", ".txt", ".xlsx", ".parquet", ".gpkg", ".geojson", ".shp")
 DATABASES = ("postgresql://", "postgres://")

@@ -105,7 +105,7 @@ def _check_lines(found: Findings, language: str) -> list[str]:
     lines = []
     if found.incidents is not None:
         lines += [in_language(found.incidents.summary(), language)]
-        lines += [in_language(notice, language) for notice in found.incidents.notices]
+    lines += [in_language(notice, language) for notice in found.notices]
     if not found.faults:
         assert found.areas is not None and found.points is not None and found.teams is not None
         counts = f"{len(found.areas.frame)} communities, {len(found.points)} points, {len(found.teams)} teams"

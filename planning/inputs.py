@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +13,15 @@ import pandas as pd
 import shapely
 
 from hotspot.areas import Areas, read_areas
+from hotspot.calendars import Calendar, read_calendar
 from hotspot.coordinates import as_written, likely_datum
 from hotspot.errors import Fault, InputError
 from hotspot.geo import Floats
 from hotspot.incidents import Incidents, read_incidents
+from hotspot.notices import table_notices
+from hotspot.tables import open_table
 from planning.config import Config
-from planning.force import read_points, read_teams
+from planning.force import POINT_COLUMNS, TEAM_COLUMNS, read_points, read_teams
 from planning.network import Streets, read_streets
 
 Progress = Callable[[str], None]
@@ -37,6 +40,8 @@ class Inputs:
     points: gpd.GeoDataFrame
     teams: pd.DataFrame
     streets: Streets
+    calendar: Calendar | None = None
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -48,7 +53,14 @@ class Findings:
     teams: pd.DataFrame | None = None
     streets: Streets | None = None
     incidents: Incidents | None = None
+    calendar: Calendar | None = None
+    table_notices: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def notices(self) -> list[str]:
+        """What a reader of any result must know about the inputs."""
+        return [*self.table_notices, *(self.incidents.notices if self.incidents is not None else ())]
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
@@ -62,7 +74,7 @@ class Findings:
         areas, incidents, points, teams, streets = self.areas, self.incidents, self.points, self.teams, self.streets
         if self.faults or areas is None or incidents is None or points is None or teams is None or streets is None:
             raise InputError(self.faults)
-        return Inputs(areas, incidents, points, teams, streets)
+        return Inputs(areas, incidents, points, teams, streets, self.calendar, tuple(self.notices))
 
     def as_dict(self, language: str) -> dict[str, Any]:
         """For JSON: `faults` (path, row, field, value, reason, fix, count), `incidents` (row counts), `notices`."""
@@ -71,7 +83,7 @@ class Findings:
             "faults": [fault.as_dict(language) for fault in self.faults],
             "incidents": known.counts.as_dict() if known is not None else None,
             "inputs": known.inputs if known is not None else [],
-            "notices": known.notices if known is not None else [],
+            "notices": self.notices,
         }
 
 
@@ -93,9 +105,13 @@ def look_into(config: Config, *, max_rejected_share: float, progress: Progress) 
     """Read all inputs. A table that leans on a rejected one is read without it, so that its own faults still show."""
     crs = config.district.crs
     found = Findings()
+    if config.district.calendar is not None:
+        with found.collecting():
+            found.calendar = read_calendar(config.district.calendar)
     with found.collecting():
         progress("areas")
         found.areas = read_areas(config.district.areas, crs=crs)
+        found.table_notices += [f"{config.district.areas}: {notice}" for notice in found.areas.notices]
     with found.collecting():
         progress("points")
         found.points = read_points(config.points.path, crs=crs, columns=config.points.columns, areas=found.areas)
@@ -104,6 +120,10 @@ def look_into(config: Config, *, max_rejected_share: float, progress: Progress) 
         found.teams = read_teams(
             config.teams.path, points=found.points, areas=found.areas, columns=config.teams.columns
         )
+    for table, names in ((config.points, POINT_COLUMNS), (config.teams, TEAM_COLUMNS)):
+        with suppress(InputError):  # its faults are told by whoever reads it
+            opened = open_table(table.path, required=names, columns=table.columns)
+            found.table_notices += [f"{opened.path}: {notice}" for notice in table_notices(opened)]
     with found.collecting():
         progress("streets")
         found.streets = read_streets(config.streets.path, crs=crs)

@@ -112,7 +112,10 @@ def test_a_run_does_not_depend_on_where_its_district_lies(tmp_path):
         told = patrol("hotspots", district / "patrol.toml", "--as-of", DEMO_DATE, "--horizon", "1D", "--out", out)
         assert told.returncode == 0, told.stderr
         runs.append(out)
-    assert len(pd.read_csv(runs[0] / "rejects.csv")) == len(pd.read_csv(runs[0] / "duplicates.csv")) == 1
+    (entry,) = [entry for entry in manifest_of(runs[0])["inputs"] if "rows_read" in entry]
+    states = pd.read_csv(runs[0] / "rejects.csv")["state"].value_counts().to_dict()
+    assert states == {"rejected": 1, "unlocated": entry["rows_unlocated"]}
+    assert len(pd.read_csv(runs[0] / "duplicates.csv")) == 1
     for name in ("rejects.csv", "duplicates.csv", "page.json", "map.html"):
         assert (runs[0] / name).read_bytes() == (runs[1] / name).read_bytes(), name
     assert manifest_of(runs[0])["notices"] == manifest_of(runs[1])["notices"]

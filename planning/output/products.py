@@ -18,6 +18,7 @@ from hotspot.forecasting.risk import Risk
 from hotspot.hotspots import Hotspots
 from hotspot.mapping import render_page
 from hotspot.tables import write_csv
+from hotspot.times import recent_shortfall
 from planning.config import Config
 from planning.inputs import Inputs
 from planning.output.exports import write_geojson, write_geoparquet, write_gpkg
@@ -89,10 +90,21 @@ class RunFacts:
     def notices(self, plan: Plan | None) -> list[str]:
         """What a reader of the result must know about its inputs."""
         counts = self.inputs.incidents.counts
-        of_rows = [_moved_out(notice, self.config.folder) for notice in self.inputs.incidents.notices]
-        told = [f"incidents: {counts}", *of_rows]
+        of_inputs = [_moved_out(notice, self.config.folder) for notice in self.inputs.notices]
+        told = [f"incidents: {counts}", *of_inputs, *self._day_notices()]
         if plan is not None and plan.problem.world is not None:
             told += [f"{team}: in no visit, {why}" for team, why in sorted(plan.problem.world.team_blocked.items())]
+        return told
+
+    def _day_notices(self) -> list[str]:
+        """What the last days before the cutoff and the calendar say about the window."""
+        times = pd.DatetimeIndex(self.inputs.incidents.table["time"])
+        shortfall = recent_shortfall(times, self.as_of)
+        told = [shortfall] if shortfall else []
+        if self.inputs.calendar is not None:
+            day = self.window[0].normalize()
+            (kind,) = self.inputs.calendar.day_kind(pd.DatetimeIndex([day]))
+            told.append(f"{day:%Y-%m-%d} is a {kind}")
         return told
 
     def report(self, out: Path, status: str, plan: Plan | None) -> list[str]:
@@ -120,7 +132,7 @@ class RunFacts:
         return [entry | {"path": _moved_out(entry["path"], config.folder)} for entry in entries]
 
     def set_aside(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Rejected or duplicate rows, with their files as seen from the configuration's folder."""
+        """Rows that aren't used, with their files as seen from the configuration's folder."""
         columns = {name: [_moved_out(text, self.config.folder) for text in rows[name]] for name in ("file", "reason")}
         return rows.assign(**columns)
 
@@ -172,8 +184,10 @@ def _write_situation(folder: Path, facts: RunFacts) -> None:
     write_geoparquet(facts.risk.grid.cells, folder / "cells.parquet")
     facts.risk.to_frame().to_parquet(folder / "risk.parquet", index=False, compression="zstd")
     write_geojson(_flat_hotspots(facts.spots), folder / "hotspots.geojson")
-    write_csv(facts.set_aside(facts.inputs.incidents.rejects), folder / "rejects.csv")
-    write_csv(facts.set_aside(facts.inputs.incidents.duplicates), folder / "duplicates.csv")
+    listed = facts.set_aside(facts.inputs.incidents.set_aside)
+    again = listed["state"] == "duplicate"
+    write_csv(listed[~again], folder / "rejects.csv")
+    write_csv(listed[again], folder / "duplicates.csv")
 
 
 def _flat_hotspots(spots: Hotspots) -> gpd.GeoDataFrame:
