@@ -6,7 +6,7 @@ CONFIG ?= data/gaoxin/patrol.toml
 DATE ?= 2026-10-30
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type layers unit faults wheel lowest bench notebooks sample screenshots clean
+.PHONY: help demo test lint type layers unit faults fuzz wheel lowest bench notebooks sample screenshots clean
 
 help:                ## this list
 	@grep -E '^[a-z]+: *.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 14
@@ -36,6 +36,9 @@ unit: .venv/.ready   ## pytest with doctests and the browser tests
 
 faults: .venv/.ready ## every bad input and hard moment by its id, and whether its test passes
 	$(BIN)/python tests/faults_report.py
+
+fuzz: .venv/.ready   ## 100,000 mutated exports and configurations: a result or one of our errors, every row accounted for
+	$(BIN)/python tests/fuzzing.py --inputs 100000 --jobs 2
 
 wheel: .venv/.ready  ## build the wheel, install it alone elsewhere, run its demo
 	$(BIN)/python tests/wheel_demo.py

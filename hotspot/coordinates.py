@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
 from hotspot.areas import Areas
 from hotspot.errors import Fault
-from hotspot.geo import DATUMS, Floats, datum_crs, to_datum, to_lonlat, to_metric
+from hotspot.geo import DATUMS, WGS84, Floats, datum_crs, to_datum, to_lonlat, to_metric, transformer
 
 FORMS = ("dms", "decimal_comma", "full_width")
 NO_PLACE = ("", "nan", "null", "none", "n/a", "na", "-", "\\n", "无", "空", "未知", "不详")
@@ -182,10 +182,10 @@ def _bounds(areas: Areas | None, crs: CRS, source: CRS) -> tuple[float, float, f
     """Least x, least y, most x, most y, in `source`, of the study area, else of the zone the CRS is made for."""
     if areas is not None and len(areas.frame):
         corners = shapely.get_coordinates(shapely.box(*areas.union.bounds))
-        x, y = Transformer.from_crs(crs, source, always_xy=True).transform(corners[:, 0], corners[:, 1])
+        x, y = transformer(crs, source).transform(corners[:, 0], corners[:, 1])
     elif crs.area_of_use is not None:
         west, south, east, north = crs.area_of_use.bounds
-        x, y = Transformer.from_crs(4326, source, always_xy=True).transform([west, east], [south, north])
+        x, y = transformer(WGS84, source).transform([west, east], [south, north])
     else:
         return None
     bounds = (float(np.min(x)), float(np.min(y)), float(np.max(x)), float(np.max(y)))
@@ -249,7 +249,7 @@ def _candidates(x: float, bounds: tuple[float, float, float, float], crs: CRS) -
 
 
 def _lands_near(x: float, y: float, code: int, bounds: tuple[float, float, float, float]) -> bool:
-    lon, lat = Transformer.from_crs(code, 4326, always_xy=True).transform(x, y)
+    lon, lat = transformer(CRS.from_epsg(code), WGS84).transform(x, y)
     return bool(_near(np.array([lon]), np.array([lat]), bounds, 0.5)[0])
 
 

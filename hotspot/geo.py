@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from hotspot.errors import CrsError, Fault
 
 Floats = npt.NDArray[np.float64]
 DATUMS = ("wgs84", "gcj02", "bd09")
+WGS84 = CRS.from_epsg(4326)
 
 _AXIS_M = 6_378_245.0  # Krasovsky ellipsoid, on which GCJ-02 is computed
 _ECCENTRICITY2 = 0.006_693_421_622_965_943
@@ -69,12 +71,22 @@ def to_metric(lon: npt.ArrayLike, lat: npt.ArrayLike, *, datum: str, crs: object
     x, y = np.asarray(lon, dtype=float), np.asarray(lat, dtype=float)
     if datum.lower() in DATUMS:
         x, y = from_datum(x, y, datum)
-    east, north = Transformer.from_crs(datum_crs(datum), target, always_xy=True).transform(x, y)
+    east, north = transformer(datum_crs(datum), target).transform(x, y)
     xy = np.column_stack([east, north]).astype(float)
     xy[~np.isfinite(xy).all(axis=1)] = np.nan
     return xy
 
 
+@lru_cache(maxsize=64)
+def transformer(source: CRS, target: CRS) -> Transformer:
+    """From x, y of `source` to x, y of `target`, longitude before latitude; made once, since that takes longer than use.
+
+    It may be used by several threads.
+    """
+    return Transformer.from_crs(source, target, always_xy=True)
+
+
+@lru_cache(maxsize=64)
 def datum_crs(datum: str) -> CRS:
     """The CRS that coordinates in this datum have once the Chinese shifts are taken away. Raises CrsError.
 
@@ -82,7 +94,7 @@ def datum_crs(datum: str) -> CRS:
     (4326, True)
     """
     if datum.lower() in DATUMS:
-        return CRS.from_epsg(4326)
+        return WGS84
     fix = f"use one of {', '.join(DATUMS)} or an EPSG code"
     code = _EPSG.match(datum)  # only codes: the library also guesses at names, and finds planets
     if code is None:
@@ -96,7 +108,7 @@ def datum_crs(datum: str) -> CRS:
 def to_lonlat(xy: npt.ArrayLike, crs: object) -> Floats:
     """(n, 2) WGS-84 longitude and latitude of (n, 2) metres in `crs`."""
     given = np.asarray(xy, dtype=float).reshape(-1, 2)
-    lon, lat = Transformer.from_crs(CRS.from_user_input(crs), 4326, always_xy=True).transform(given[:, 0], given[:, 1])
+    lon, lat = transformer(CRS.from_user_input(crs), WGS84).transform(given[:, 0], given[:, 1])
     lonlat = np.column_stack([lon, lat]).astype(float)
     lonlat[~np.isfinite(lonlat).all(axis=1)] = np.nan
     return lonlat

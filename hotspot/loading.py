@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -133,11 +134,18 @@ def load_all(tables: Sequence[OpenTable], rules: intake.Rules, progress: Progres
 
 
 def _judged_batches(table: OpenTable, rules: intake.Rules) -> Iterator[intake.Rows]:
-    """Two batches are judged while the next one is read."""
+    """Two batches are judged while the next one is read; a table of one batch needs no threads."""
+    batches = table.batches()
+    first, second = next(batches, None), next(batches, None)
+    if first is None:
+        return
+    if second is None:
+        yield intake.judge(first, rules, from_geometry=table.from_geometry)
+        return
     waiting: deque[Future[intake.Rows]] = deque()
     pool = ThreadPoolExecutor(THREADS)
     try:
-        for batch in table.batches():
+        for batch in chain([first, second], batches):
             waiting.append(pool.submit(intake.judge, batch, rules, from_geometry=table.from_geometry))
             if len(waiting) > THREADS:
                 yield waiting.popleft().result()

@@ -6,55 +6,93 @@ import json
 import re
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 LANGUAGES = ("zh", "en")
 _HOLE = re.compile(r"\{(\w+)\}")
+_WORDS = "said"  # a hole of this name, or said_2 and so on, holds words that are translated themselves
 _CATALOGUE = Path(__file__).with_name("messages_zh.json")
+
+
+class Entry(NamedTuple):
+    """A sentence with holes in both languages; `must` is the longest text of its own, `own` how much it has in all."""
+
+    english: str
+    chinese: str
+    pattern: re.Pattern[str]
+    must: str
+    own: int
+
+
+class Match(NamedTuple):
+    """The entry that a text is, and what stands in its holes."""
+
+    entry: Entry
+    parts: dict[str, str]
 
 
 def in_language(text: str, language: str) -> str:
     """The message in `language`; one that the catalogue doesn't have stays as it is.
 
     An entry of the catalogue is a sentence with holes such as `{n} fields, header has {m}`; what stands in a hole is
-    carried over as it is, unless it is an entry itself.
+    carried over as it is, but in a hole called `said` it is translated too if it is an entry itself. A path in front
+    (`PATH: sentence`) stays.
 
     >>> in_language("9 fields, header has 8", "zh")
     '有 9 个字段，表头有 8 个'
+    >>> in_language("a.csv: columns not read: name, phone", "zh")
+    'a.csv: 未读取的列：name, phone'
     >>> in_language("no such sentence", "zh")
     'no such sentence'
     """
     if language == "en" or not text:
         return text
-    told = _plain().get(text)
-    if told is not None:
-        return told
-    for pattern, words in _with_holes():
-        if found := pattern.fullmatch(text):
-            parts = {name: _plain().get(part, part) for name, part in found.groupdict().items()}
-            return words.format(**parts)
-    return text
+    path, colon, rest = text.partition(": ")
+    whole, behind = matching(text), matching(rest) if colon else None
+    if behind is not None and (whole is None or behind.entry.own >= whole.entry.own):
+        return f"{path}: {_told(behind)}"
+    return text if whole is None else _told(whole)
+
+
+def matching(text: str) -> Match | None:
+    """The entry with the most words of its own that the text is; None where the catalogue has none."""
+    if (plain := _plain().get(text)) is not None:
+        return Match(plain, {})
+    for entry in _with_holes():
+        if entry.must in text and (found := entry.pattern.fullmatch(text)):
+            return Match(entry, found.groupdict())
+    return None
+
+
+def _told(match: Match) -> str:
+    parts = {name: in_language(part, "zh") if is_words(name) else part for name, part in match.parts.items()}
+    return match.entry.chinese.format(**parts) if parts else match.entry.chinese
+
+
+def is_words(hole: str) -> bool:
+    """Whether what stands in a hole of that name is translated."""
+    return hole.partition("_")[0] == _WORDS
 
 
 @cache
-def _plain() -> dict[str, str]:
-    return {english: chinese for english, chinese in _entries() if not _HOLE.search(english)}
-
-
-@cache
-def _with_holes() -> list[tuple[re.Pattern[str], str]]:
-    """The sentences with holes, those with more words of their own first."""
-    entries = [entry for entry in _entries() if _HOLE.search(entry[0])]
-    entries.sort(key=lambda entry: -len(_HOLE.sub("", entry[0])))
-    return [(_pattern(english), chinese) for english, chinese in entries]
-
-
-def _pattern(sentence: str) -> re.Pattern[str]:
-    pieces = _HOLE.split(sentence)  # text, hole, text, hole, ..., text
-    regex = "".join(re.escape(piece) if i % 2 == 0 else f"(?P<{piece}>.+?)" for i, piece in enumerate(pieces))
-    return re.compile(regex, re.DOTALL)
-
-
-@cache
-def _entries() -> list[tuple[str, str]]:
+def entries() -> tuple[Entry, ...]:
+    """The whole catalogue, entries with more words of their own first."""
     found: dict[str, str] = json.loads(_CATALOGUE.read_text(encoding="utf-8"))
-    return list(found.items())
+    return tuple(sorted((_entry(*each) for each in found.items()), key=lambda entry: -entry.own))
+
+
+@cache
+def _plain() -> dict[str, Entry]:
+    return {entry.english: entry for entry in entries() if not _HOLE.search(entry.english)}
+
+
+@cache
+def _with_holes() -> tuple[Entry, ...]:
+    return tuple(entry for entry in entries() if _HOLE.search(entry.english))
+
+
+def _entry(english: str, chinese: str) -> Entry:
+    pieces = _HOLE.split(english)  # text, hole, text, hole, ..., text
+    regex = "".join(re.escape(piece) if i % 2 == 0 else f"(?P<{piece}>.+?)" for i, piece in enumerate(pieces))
+    texts = pieces[::2]
+    return Entry(english, chinese, re.compile(regex, re.DOTALL), max(texts, key=len), sum(map(len, texts)))

@@ -38,6 +38,7 @@ from hotspot.reading.source import (
 DELIMITERS = (",", "\t", ";", "|", "，")
 STRUCTURAL_SHARE = 0.5  # when more rows than this have a wrong number of fields, the file is at fault and not the rows
 LEAST_ROWS_TO_JUDGE = 1000  # before the end of the file is known
+HEAD_BYTES = 65_536  # of a file are looked at for its header, or more if its rows are long
 LAST_ROWS = 3  # where totals may stand
 WITHHELD = "(not shown: the file also has columns that are not read)"
 NUL = "a NUL byte in it"
@@ -105,7 +106,7 @@ def open_delimited(file: Path, path: str, wanted: Wanted, layout: Layout) -> Ope
     line or field above the limit, and rows that mostly have another number of fields than the header.
     """
     encoding = encoding_of(file, path)
-    first = next(utf8_lines(file, path, encoding), b"")
+    first = _head(utf8_lines(file, path, encoding), max(MOST_HEADER_ROWS, layout.header_row or 0))
     if not first.strip(b" \t\r\n\xef\xbb\xbf\0"):
         raise InputError(Fault(path, "file is empty", "export it again"))
     start = _start_of(first, wanted, layout, path)
@@ -122,6 +123,16 @@ def open_delimited(file: Path, path: str, wanted: Wanted, layout: Layout) -> Ope
     return OpenTable(
         path, choice.names, choice.dropped, batches, encoding.name, sha256_of(file), notices=reader.notices
     )
+
+
+def _head(blocks: Iterator[bytes], rows: int) -> bytes:
+    """Enough of the file to hold so many rows, if they are of the usual length."""
+    head = b""
+    for block in blocks:
+        head += block
+        if head.count(b"\n") > rows and len(head) > HEAD_BYTES:
+            break
+    return head
 
 
 def _start_of(first: bytes, wanted: Wanted, layout: Layout, path: str) -> _Start:
@@ -154,36 +165,38 @@ def _first_records(first: bytes, delimiter: str, path: str, most: int) -> tuple[
 def _batches(file: Path, reader: _Reader) -> Iterator[Batch]:
     tally = _Tally(reader.start.records, reader.start.lines)
     rest = b""
-    batch = None
-    for block, is_last in _with_last(utf8_lines(file, reader.path, reader.encoding)):
-        if batch is None:
-            block = _after_lines(block, reader.start.lines)
+    for block, is_last in _with_last(_data_lines(file, reader)):
         if is_last:
             block = _without_totals(block, reader)
         batch, rest = _read_block(rest + block, reader, tally, is_last=is_last)
         tally.add(batch, reader.path, at_end=is_last)
         yield batch
-    if tally.good + tally.odd == 0 and (batch is None or not batch.bad):
-        raise InputError(Fault(reader.path, "no data rows", "export it again; the file holds only a header"))
 
 
 def _with_last(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Each block and whether it is the last, which holds all rows where totals may stand."""
     held = next(blocks, None)
     if held is None:
         return
     for block in blocks:
+        if block.count(b"\n") <= LAST_ROWS + 1:
+            held += block
+            continue
         yield held, False
         held = block
     yield held, True
 
 
-def _after_lines(block: bytes, lines: int) -> bytes:
-    at = 0
-    for _ in range(lines):
-        at = block.find(b"\n", at) + 1
-        if not at:
-            return b""
-    return block[at:]
+def _data_lines(file: Path, reader: _Reader) -> Iterator[bytes]:
+    """The blocks behind the header."""
+    left = reader.start.lines
+    for block in utf8_lines(file, reader.path, reader.encoding):
+        at = 0
+        while left and at < len(block):
+            at = block.find(b"\n", at) + 1 or len(block)
+            left -= 1
+        if at < len(block):
+            yield block[at:]
 
 
 def _without_totals(block: bytes, reader: _Reader) -> bytes:
@@ -194,7 +207,10 @@ def _without_totals(block: bytes, reader: _Reader) -> bytes:
         text = line.decode("utf-8", "replace")
         if text.count('"') % 2 or len(text) > MOST_FIELD_CHARS:
             break
-        cells = next(csv.reader([text], delimiter=reader.start.delimiter), [])
+        try:
+            cells = next(csv.reader([text], delimiter=reader.start.delimiter), [])
+        except csv.Error:
+            break
         if _is_sum(cells, reader):
             reader.notices.append("a totals row at the end of the file is not data")
             block = head + b"\n" if head else b""

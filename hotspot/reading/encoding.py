@@ -69,7 +69,7 @@ def utf8_lines(file: Path, path: str, encoding: Encoding) -> Iterator[bytes]:
     rest = b""
     lines = 0
     for block in _in_utf8(file, path, encoding):
-        if lines == 0 and b"\n" not in block and b"\r" in block:  # of an old Macintosh
+        if lines == 0 and b"\n" not in block and b"\r" in block and _is_old_mac(file, path, encoding):
             yield from _old_mac_lines(file, path, encoding)
             return
         whole, end, begun = (rest + block).rpartition(b"\n")
@@ -132,10 +132,12 @@ def _only_member(packed: zipfile.ZipFile, path: str) -> zipfile.ZipInfo:
 
 @contextmanager
 def _damage_told(path: str) -> Iterator[None]:
+    kind = {".zip": "zip", ".gz": "gzip"}.get(Path(path).suffix.lower())
     try:
         yield
-    except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
-        kind = "zip" if path.lower().endswith(".zip") else "gzip"
+    except (OSError, zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, ValueError, RuntimeError) as error:
+        if kind is None or isinstance(error, InputError):  # what goes wrong with a plain file is the disk's fault
+            raise
         raise InputError(Fault(path, f"damaged {kind} file ({error})", "copy or export it again")) from error
 
 
@@ -153,6 +155,11 @@ def _in_utf8(file: Path, path: str, encoding: Encoding) -> Iterator[bytes]:
         yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")
     except UnicodeError as error:
         raise InputError(Fault(path, f"damaged {encoding.name} text ({error})", "save it as UTF-8")) from error
+
+
+def _is_old_mac(file: Path, path: str, encoding: Encoding) -> bool:
+    """Whether there is no line feed in the whole file: one in quotes makes carriage returns the careful reader's work."""
+    return not any(b"\n" in block for block in _in_utf8(file, path, encoding))
 
 
 def _old_mac_lines(file: Path, path: str, encoding: Encoding) -> Iterator[bytes]:

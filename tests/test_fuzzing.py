@@ -1,0 +1,12 @@
+"""A small part of the fuzzing run; the whole of it is `make fuzz`."""
+
+import fuzzing
+import pytest
+
+
+@pytest.mark.parametrize(("target", "count"), [("csv", 250), ("config", 300)])
+def test_mutated_inputs_end_in_a_result_or_in_one_of_our_errors(target, count):
+    ends, failures = fuzzing.try_inputs(target, range(count))
+    assert failures == []
+    assert ends[f"{target}: result"] > count // 10
+    assert ends.total() == count
