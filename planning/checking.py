@@ -115,6 +115,8 @@ def _schedule_faults(plan: Plan, problem: Problem) -> Iterator[str]:
             float(told.travel_m[row]), float(problem.travel_m[mode, here, there])
         ):
             yield f"{where}: travel_m is {told.travel_m[row]:g}, should be {problem.travel_m[mode, here, there]:g}"
+        if sequence > 1 and arrive < free - TOLERANCE_S:
+            yield f"{where}: begins at {arrive:g} s, while {_demand(problem, visits[row - 1][2])} lasts until {free:g} s"
         if arrive < free + leg - TOLERANCE_S:
             yield f"{where}: arrives at {arrive:g} s, can't before {free + leg:g} s"
         if start < max(arrive, float(problem.window_s[demand, 0])) - TOLERANCE_S:

@@ -42,9 +42,11 @@ TEAM_COLUMNS = (
     *("shift_start", "shift_end", "vetted", "trained_until"),
 )
 LONGEST_SHIFT_MIN = 12 * 60
+MOST_TEAMS = 2000  # of one plan: the times from every team to every demand are in memory at once
 FAR_M = 10_000.0  # a patrol point farther from every community than this is a mistake, not an outpost
 
 _ID = r"\w([\w.\-]{0,62}\w)?"  # ids name sheets and links, so nothing that a file system or an address could misread
+_RESERVED = ("CON", "PRN", "AUX", "NUL", *(f"{device}{n}" for device in ("COM", "LPT") for n in range(1, 10)))
 _CLOCK = r"([01]?\d|2[0-3]):([0-5]\d)(:00)?"
 _DAY_MIN = 24 * 60
 
@@ -83,7 +85,7 @@ def read_teams(
     areas: Areas | None = None,
     columns: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Reads the teams, one row per team, typed.
+    """Reads the teams, one row per team, typed; a table without rows is a district without teams. At most 2,000.
 
     Columns: `id, name, point_id, kind, community_id` ('' = none) and `mode` are texts, `members` int, `roles` a tuple,
     `vetted` bool, `trained_until` a date (None = never trained), `shift_start` and `shift_end` minutes after the
@@ -96,7 +98,11 @@ def read_teams(
     Raises:
         InputError: the file can't be read, or any row of it can't be used; it carries every fault.
     """
-    text, faults = _opened(path, TEAM_COLUMNS, columns)
+    text, faults = _opened(path, TEAM_COLUMNS, columns, allow_empty=True)
+    if len(text) > MOST_TEAMS:
+        reason = f"{len(text):,} teams, the limit of one plan is {MOST_TEAMS:,}"
+        faults.note(None, None, None, reason, "plan the district in parts")
+        faults.raise_any()
     _check_ids(faults, text)
     if points is not None:
         faults.one_of("point_id", text["point_id"], list(points["id"]), reason="unknown patrol point")
@@ -120,10 +126,10 @@ def read_teams(
 
 
 def _opened(
-    path: str | Path, wanted: Sequence[str], columns: Mapping[str, str] | None
+    path: str | Path, wanted: Sequence[str], columns: Mapping[str, str] | None, *, allow_empty: bool = False
 ) -> tuple[pd.DataFrame, RowFaults]:
     """The texts of a hand-made table without the blanks around them; rows that can't be split are the first faults."""
-    table = read_table(path, required=wanted, columns=columns)
+    table = read_table(path, required=wanted, columns=columns, allow_empty=allow_empty)
     faults = RowFaults(table.path)
     for row, reason in zip(table.bad_rows["row"], table.bad_rows["reason"], strict=True):
         faults.note(int(row), None, None, str(reason), "give the row as many fields as the header")
@@ -136,7 +142,8 @@ def _check_ids(faults: RowFaults, text: pd.DataFrame) -> None:
     fix = "format the column as text in the spreadsheet and enter the full id again"
     faults.add(number, "id", ids, "a number that a spreadsheet shortened", fix)
     fix = "use letters, digits and - _ . inside, up to 64 in all"
-    faults.add(~ids.str.fullmatch(_ID) & ~number & (ids != ""), "id", ids, "not usable as an id", fix)
+    reserved = ids.str.upper().str.replace(r"\..*", "", regex=True).isin(_RESERVED)  # names of devices on Windows, whatever follows
+    faults.add((~ids.str.fullmatch(_ID) | reserved) & ~number & (ids != ""), "id", ids, "not usable as an id", fix)
     for field in ("id", "name"):
         faults.add(text[field] == "", field, None, "missing", f"give every row its {field}")
     for row, first in _repeats(ids).items():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parent / "faults"
+FOLDER = Path(__file__).parent
 
 
 class ById:
@@ -37,7 +37,7 @@ class ById:
 
 def main() -> int:
     by_id = ById()
-    code = pytest.main([str(FOLDER), "-q", "--no-header", *sys.argv[1:]], plugins=[by_id])
+    code = pytest.main([str(FOLDER), "-m", "fault", "-q", "--no-header", *sys.argv[1:]], plugins=[by_id])
     lines = by_id.lines()
     passed = sum("  passed  " in line for line in lines)
     print("\n".join([*lines, f"{passed} of {len(lines)} faults passed"]))

@@ -119,6 +119,7 @@ def test_without_teams_nobody_is_blocked_and_nobody_may(tmp_path, points):
     assert may_serve(teams, ["patrol"], date="2024-11-29").shape == (0, 1)
 
 
+@pytest.mark.fault("TEA-10")
 def test_a_team_at_an_unknown_point_names_the_known_ones(tmp_path, points):
     assert team_faults(tmp_path, points, T01.replace("P01", "P99")) == [
         "teams.csv: row 2, field point_id: value 'P99': unknown patrol point; fix: use one of: P01, P02"
@@ -143,6 +144,7 @@ def test_a_team_at_an_unknown_point_names_the_known_ones(tmp_path, points):
         ("2027-12-31", "2027-02-30", "trained_until", "YYYY-MM-DD"),
     ],
 )
+@pytest.mark.fault("TEA-05")
 def test_a_wrong_value_is_named_with_the_allowed_ones(tmp_path, points, areas, old, new, field, words):
     (message,) = team_faults(tmp_path, points, T01.replace(old, new, 1), areas=areas)
     assert f"row 2, field {field}: " in message
@@ -162,6 +164,7 @@ def test_equal_faults_are_one_line_with_a_count(tmp_path, points):
     assert "(5 rows like it)" in message
 
 
+@pytest.mark.fault("TEA-11")
 def test_personal_columns_do_not_come_along(tmp_path, points):
     head, row = HEAD.replace("\n", ",phone\n"), T01.replace("\n", ",13800000000\n")
     teams = read_teams(saved(tmp_path, "teams.csv", head + row), points=points)
@@ -193,6 +196,7 @@ def some_teams(**columns) -> pd.DataFrame:
     return pd.DataFrame(frame | {"id": [f"T{n}" for n in range(1, rows + 1)]})
 
 
+@pytest.mark.fault("TEA-07")
 def test_each_reason_for_not_serving():
     teams = some_teams(
         vetted=[True, False, True, True, True],
@@ -220,6 +224,7 @@ def test_a_shift_that_ends_at_midnight_does_not_need_training_on_the_next_day():
     assert team_blocked(teams, date="2024-11-29") == {"T2": "TRAINING"}
 
 
+@pytest.mark.fault("TEA-07")
 def test_small_teams_serve_by_day_but_not_at_night():
     teams = some_teams(members=[2, 3])
     codes = may_serve(teams, ["patrol"] * 2, date="2024-11-29", at_night=[False, True], night_min_members=3)

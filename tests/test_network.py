@@ -54,6 +54,7 @@ def test_of_parallel_streets_the_shorter_is_taken_never_their_sum():
     assert times(network, (0, 0), (100, 0)).travel_m[0, 1] == pytest.approx(100)
 
 
+@pytest.mark.fault("NET-03")
 def test_one_way_streets_bind_cars_and_not_walkers():
     square = [(0, 0), (100, 0)], [(100, 0), (100, 100)], [(100, 100), (0, 100)], [(0, 100), (0, 0)]
     ring = from_lines(lines(*square, oneway=["yes"] * 4))

@@ -143,6 +143,7 @@ def test_broken_files_are_refused_by_name(tmp_path):
 
 
 @pytest.mark.parametrize("path", ["https://example.org/a.geojson", "/vsicurl/http://example.org/a.gpkg"])
+@pytest.mark.fault("CFG-03")
 def test_addresses_are_refused_not_followed(path):
     with pytest.raises(InputError, match="not a plain local path"):
         read_streets(path)
@@ -216,6 +217,7 @@ def test_graphml_of_osmnx_is_read(tmp_path):
     assert edges["length_m"][0] == pytest.approx(7290, rel=0.01)
 
 
+@pytest.mark.fault("NET-05")
 def test_an_empty_graph_is_refused():
     with pytest.raises(InputError, match="no street"):
         from_networkx(nx.MultiDiGraph(crs=METRIC))

@@ -39,6 +39,7 @@ def test_a_finished_run_verifies_and_leaves_nothing_beside_it(tmp_path):
     assert [entry["path"] for entry in manifest["files"]] == ["sheets/T01.html", "visits.csv"]
 
 
+@pytest.mark.fault("OUT-05")
 def test_each_change_is_named(tmp_path):
     out = finished(tmp_path / "run")
     (out / "visits.csv").write_text("onE")
@@ -102,6 +103,7 @@ def occupied(out: Path) -> None:
         pytest.fail("the body must not run")
 
 
+@pytest.mark.fault("OUT-03")
 def test_what_is_there_is_refused_before_anything_is_computed(tmp_path):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "full").mkdir()
@@ -120,6 +122,7 @@ def test_an_empty_folder_is_taken(tmp_path):
     assert verify(finished(tmp_path / "run")) == []
 
 
+@pytest.mark.fault("OUT-03")
 def test_force_replaces_a_run_of_ours_and_nothing_else(tmp_path):
     out = finished(tmp_path / "run")
     finished(out, force=True, text="two")
@@ -195,6 +198,7 @@ def stopped(folder: Path, number: signal.Signals, *, after_s: float) -> int:
     return writer.wait(timeout=30)
 
 
+@pytest.mark.fault("OUT-01")
 def test_a_killed_process_leaves_no_folder_that_looks_finished(tmp_path):
     random = np.random.default_rng(7)
     for after_s in random.uniform(0.01, 0.3, size=6):
@@ -206,6 +210,7 @@ def test_a_killed_process_leaves_no_folder_that_looks_finished(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.fault("OUT-01")
 def test_a_process_that_is_asked_to_stop_leaves_nothing_half_done(tmp_path, number):
     for after_s in (0.05, 0.13):
         assert stopped(tmp_path, number, after_s=after_s) == -signal.SIGINT  # an unanswered KeyboardInterrupt

@@ -90,6 +90,7 @@ def test_team_without_visits_says_why():
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.fault("TEA-03")
 def test_hostile_names_are_text(language):
     nasty = HOSTILE + "</script>`${alert(3)}`"
     data = hostile(nasty)
@@ -99,6 +100,7 @@ def test_hostile_names_are_text(language):
         assert nasty in "".join(reader.texts)
 
 
+@pytest.mark.fault("TEA-02")
 def test_team_id_cannot_lead_elsewhere():
     data = district()
     data["teams"][0]["id"] = 'javascript:alert(1)"x'

@@ -13,12 +13,12 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
 
 from hotspot.errors import Fault, InputError
+from hotspot.reading.layers import gdal
 
 MOST_BYTES = 8 * 1024**3
+HEAD_BYTES = 65_536
 _PIECE_BYTES = 1024**2
 _KEYS = (
     "name", "highway", "oneway", "oneway:bicycle", "maxspeed", "access", "foot", "bicycle", "vehicle", "motor_vehicle",
@@ -40,13 +40,25 @@ def osm_lines(file: Path, *, source: str) -> gpd.GeoDataFrame:
     fix = "download the extract again"
     with tempfile.TemporaryDirectory() as folder:
         plain = _unpacked(file, Path(folder), source) if file.suffix.lower() == ".gz" else file
+        if plain is not file:
+            refuse_entities(plain, source)
         try:
             with _driver_settings(Path(folder)):
-                ways = pyogrio.read_dataframe(plain, layer="lines", columns=list(_KEYS), where="highway IS NOT NULL")
-        except (DataSourceError, DataLayerError, RuntimeError) as error:
+                ways = gdal().read_dataframe(plain, layer="lines", columns=list(_KEYS), where="highway IS NOT NULL")
+        except (gdal().errors.DataSourceError, gdal().errors.DataLayerError, RuntimeError) as error:
             raise InputError(Fault(source, f"damaged OpenStreetMap file ({error})", fix)) from error
     ways = ways[(ways["area"] != "yes").to_numpy()].reset_index(drop=True)
     return ways.assign(oneway=_implied_oneway(ways))
+
+
+def refuse_entities(file: Path, source: str) -> None:
+    """Raises InputError for XML that declares entities before its root, or whose root isn't near its beginning."""
+    with file.open("rb") as opened:
+        head = opened.read(HEAD_BYTES)
+    root = max(head.find(b"<osm"), head.find(b"<graphml"))
+    if root < 0 or b"<!DOCTYPE" in head[:root] or b"<!ENTITY" in head[:root]:
+        reason = "it declares entities, or doesn't begin as such a file does"
+        raise InputError(Fault(source, reason, "export it again, without a DOCTYPE"))
 
 
 def _implied_oneway(ways: gpd.GeoDataFrame) -> pd.Series:
@@ -79,9 +91,9 @@ def _driver_settings(folder: Path) -> Iterator[None]:
     conf = folder / "osmconf.ini"
     conf.write_text(_SETTINGS, encoding="utf-8")
     wanted = {"OSM_CONFIG_FILE": os.fspath(conf), "OSM_USE_CUSTOM_INDEXING": "NO"}
-    before = {name: pyogrio.get_gdal_config_option(name) for name in wanted}
-    pyogrio.set_gdal_config_options(wanted)
+    before = {name: gdal().get_gdal_config_option(name) for name in wanted}
+    gdal().set_gdal_config_options(wanted)
     try:
         yield
     finally:
-        pyogrio.set_gdal_config_options(before)
+        gdal().set_gdal_config_options(before)

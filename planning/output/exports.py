@@ -14,10 +14,10 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 import shapely
 
 from hotspot.errors import CrsError, Fault
+from hotspot.reading.layers import gdal
 from planning.output.plain import plain
 
 DECIMALS = 7  # of a degree: about 1 cm
@@ -40,7 +40,7 @@ def write_gpkg(path: str | Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None
     with _gdal_clock_stopped():
         for number, (name, layer) in enumerate(layers.items()):
             kind = None if len(layer) else "Unknown"
-            pyogrio.write_dataframe(
+            gdal().write_dataframe(
                 _flat(layer),
                 path,
                 layer=name,
@@ -53,12 +53,12 @@ def write_gpkg(path: str | Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None
 
 @contextmanager
 def _gdal_clock_stopped() -> Iterator[None]:
-    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _FIXED_TIME})
+    before = gdal().get_gdal_config_option("OGR_CURRENT_DATE")
+    gdal().set_gdal_config_options({"OGR_CURRENT_DATE": _FIXED_TIME})
     try:
         yield
     finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
+        gdal().set_gdal_config_options({"OGR_CURRENT_DATE": before})
 
 
 def _flat(layer: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -1,0 +1,95 @@
+"""Streets as they were read, kept beside the district so that the next start needn't read the source again.
+
+A folder of ours holds, for each source, GeoParquet, a table of nodes and a JSON header. Nothing in it can run code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import stat
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pyarrow as pa
+
+from planning.network.streets import Streets
+from planning.release import __version__
+
+SCHEMA = 1
+_LOG = logging.getLogger(__name__)
+
+
+def cache_key(source: Path, **options: object) -> dict[str, object]:
+    """What cached streets must have been made from: the source's bytes, the options, the version."""
+    with source.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    told = {name: str(value) for name, value in sorted(options.items())}
+    return {"schema": SCHEMA, "version": __version__, "sha256": digest, "options": told}
+
+
+def load(folder: Path, key: dict[str, object]) -> Streets | None:
+    """The streets that were saved under `key`; None where there are none, or none that can be trusted, with a notice."""
+    name = _name(key)
+    header = folder / f"{name}.json"
+    if not header.exists() or not _is_private(folder):
+        return None
+    try:
+        told = json.loads(header.read_text(encoding="utf-8"))
+        if told["key"] != key:
+            raise ValueError("made from something else")
+        for part in ("edges.parquet", "nodes.npy"):
+            if hashlib.sha256((folder / f"{name}.{part}").read_bytes()).hexdigest() != told["parts"][part]:
+                raise ValueError(f"{part} isn't what was written")
+        edges = gpd.read_parquet(folder / f"{name}.edges.parquet")
+        nodes_xy = np.load(folder / f"{name}.nodes.npy", allow_pickle=False)
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        _LOG.warning("%s: cached streets can't be used (%s): they are read again", header, error)
+        return None
+    return Streets(edges, nodes_xy, told["dropped"])
+
+
+def save(folder: Path, key: dict[str, object], streets: Streets) -> None:
+    """Keeps the streets under `key`; the header comes last, so that half a cache is none. Two processes may do it."""
+    if not _is_private(folder, make=True):
+        return
+    name, own = _name(key), f".{os.getpid()}"
+    parts = {"edges.parquet": folder / f"{own}.edges", "nodes.npy": folder / f"{own}.nodes"}
+    streets.edges.to_parquet(parts["edges.parquet"], index=False)
+    with parts["nodes.npy"].open("wb") as opened:
+        np.save(opened, streets.nodes_xy, allow_pickle=False)
+    hashes = {part: hashlib.sha256(path.read_bytes()).hexdigest() for part, path in parts.items()}
+    header = folder / f"{own}.header"
+    told = {"key": key, "parts": hashes, "dropped": dict(streets.dropped)}
+    header.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+    for part, path in [*parts.items(), ("json", header)]:
+        path.replace(folder / f"{name}.{part}")
+
+
+def _name(key: dict[str, object]) -> str:
+    """One name for each source and its options, whatever its version: a newer one takes its place."""
+    return hashlib.sha256(json.dumps([key["sha256"], key["options"]]).encode()).hexdigest()[:16]
+
+
+def _is_private(folder: Path, *, make: bool = False) -> bool:
+    """Whether the folder is one that nobody else can write to; with `make` it is made so if it isn't there."""
+    try:
+        if make and not folder.exists() and not folder.is_symlink():
+            folder.mkdir(mode=0o700, parents=True)
+        found = folder.lstat()
+    except OSError as error:
+        _LOG.warning("%s: can't be used as a cache (%s)", folder, error)
+        return False
+    if stat.S_ISLNK(found.st_mode) or not stat.S_ISDIR(found.st_mode):
+        why = "it's a link or a file"
+    elif hasattr(os, "getuid") and found.st_uid != os.getuid():
+        why = "it belongs to another user"
+    elif found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        why = "others may write to it"
+    else:
+        return True
+    _LOG.warning("%s: isn't used as a cache: %s", folder, why)
+    return False
