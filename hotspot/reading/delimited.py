@@ -6,6 +6,7 @@ library and is the fast way's obvious twin.
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -237,6 +238,8 @@ def _read_block(block: bytes, reader: _Reader, tally: _Tally, *, is_last: bool) 
 def _fast_batch(block: bytes, reader: _Reader, tally: _Tally) -> Batch | None:
     """All rows at once; None when anything in the block asks for a look at every single record."""
     body = block.replace(b"\r\n", b"\n") if b"\r" in block else block
+    if body.startswith(codecs.BOM_UTF8):  # the compiled parser would take it for the file's mark and drop it
+        return None
     if b"\0" in body or b"\r" in body or len(reader.start.delimiter.encode()) > 1 or not _is_utf8(body):
         return None
     if body and not body.endswith(b"\n"):
