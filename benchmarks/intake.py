@@ -105,7 +105,9 @@ def theirs(path: Path) -> tuple[int, str]:
 
     frame = pd.read_csv(path)
     rows = len(frame)
-    at = pd.to_datetime(frame["time"], errors="coerce").dt.tz_localize("Asia/Shanghai", ambiguous="NaT", nonexistent="NaT")
+    at = pd.to_datetime(frame["time"], errors="coerce").dt.tz_localize(
+        "Asia/Shanghai", ambiguous="NaT", nonexistent="NaT"
+    )
     points = gpd.GeoSeries(gpd.points_from_xy(frame["lon"], frame["lat"]), crs=4326).to_crs("EPSG:32649")
     column, row = np.floor(points.x / 250), np.floor(points.y / 250)
     counts = pd.DataFrame({"column": column, "row": row, "day": at.dt.floor("D")}).dropna().value_counts()

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 LANGUAGES = ("zh", "en")
 _HOLE = re.compile(r"\{(\w+)\}")
-_WORDS = "said"  # a hole of this name, or said_2 and so on, holds words that are translated themselves
+_SAID, _EACH = "said", "each"  # holes of these names (or said_2 ...) hold words that are translated themselves
+_KEY = "key"  # holes of this name hold no blank
 _CATALOGUE = Path(__file__).with_name("messages_zh.json")
 
 
@@ -30,13 +31,19 @@ class Match(NamedTuple):
     entry: Entry
     parts: dict[str, str]
 
+    @property
+    def own(self) -> int:
+        """How much of the text is the catalogue's, that of the words in holes included."""
+        inner = (matching(each) for hole, part in self.parts.items() for each in words_in(hole, part))
+        return self.entry.own + sum(match.own for match in inner if match is not None)
+
 
 def in_language(text: str, language: str) -> str:
     """The message in `language`; one that the catalogue doesn't have stays as it is.
 
-    An entry of the catalogue is a sentence with holes such as `{n} fields, header has {m}`; what stands in a hole is
-    carried over as it is, but in a hole called `said` it is translated too if it is an entry itself. A path in front
-    (`PATH: sentence`) stays.
+    An entry of the catalogue is a sentence with holes such as `{n} fields, header has {m}`. What stands in a hole is
+    carried over as it is, but for holes called `said`, which hold an entry, and `each`, which hold several with commas
+    between them; one called `key` has no blanks. A path in front (`PATH: sentence`) stays.
 
     >>> in_language("9 fields, header has 8", "zh")
     '有 9 个字段，表头有 8 个'
@@ -49,13 +56,13 @@ def in_language(text: str, language: str) -> str:
         return text
     path, colon, rest = text.partition(": ")
     whole, behind = matching(text), matching(rest) if colon else None
-    if behind is not None and (whole is None or behind.entry.own >= whole.entry.own):
+    if behind is not None and (whole is None or behind.own >= whole.own):
         return f"{path}: {_told(behind)}"
     return text if whole is None else _told(whole)
 
 
 def matching(text: str) -> Match | None:
-    """The entry with the most words of its own that the text is; None where the catalogue has none."""
+    """The entry with the most text of its own that this text is; None where the catalogue has none."""
     if (plain := _plain().get(text)) is not None:
         return Match(plain, {})
     for entry in _with_holes():
@@ -64,14 +71,20 @@ def matching(text: str) -> Match | None:
     return None
 
 
+def words_in(hole: str, part: str) -> list[str]:
+    """What is translated by itself of the text in a hole of that name."""
+    kind = hole.partition("_")[0]
+    return [part] if kind == _SAID else part.split(", ") if kind == _EACH else []
+
+
 def _told(match: Match) -> str:
-    parts = {name: in_language(part, "zh") if is_words(name) else part for name, part in match.parts.items()}
-    return match.entry.chinese.format(**parts) if parts else match.entry.chinese
+    parts = {name: _part_told(name, part) for name, part in match.parts.items()}
+    return _HOLE.sub(lambda hole: parts[hole[1]], match.entry.chinese)
 
 
-def is_words(hole: str) -> bool:
-    """Whether what stands in a hole of that name is translated."""
-    return hole.partition("_")[0] == _WORDS
+def _part_told(hole: str, part: str) -> str:
+    words = words_in(hole, part)
+    return "，".join(in_language(each, "zh") for each in words) if words else part
 
 
 @cache
@@ -93,6 +106,10 @@ def _with_holes() -> tuple[Entry, ...]:
 
 def _entry(english: str, chinese: str) -> Entry:
     pieces = _HOLE.split(english)  # text, hole, text, hole, ..., text
-    regex = "".join(re.escape(piece) if i % 2 == 0 else f"(?P<{piece}>.+?)" for i, piece in enumerate(pieces))
+    regex = "".join(re.escape(piece) if i % 2 == 0 else _any(piece) for i, piece in enumerate(pieces))
     texts = pieces[::2]
     return Entry(english, chinese, re.compile(regex, re.DOTALL), max(texts, key=len), sum(map(len, texts)))
+
+
+def _any(hole: str) -> str:
+    return f"(?P<{hole}>{'[^ ]+?' if hole.partition('_')[0] == _KEY else '.*?'})"

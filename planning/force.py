@@ -46,6 +46,7 @@ MOST_TEAMS = 2000  # of one plan: the times from every team to every demand are 
 FAR_M = 10_000.0  # a patrol point farther from every community than this is a mistake, not an outpost
 
 _ID = r"\w([\w.\-]{0,62}\w)?"  # ids name sheets and links, so nothing that a file system or an address could misread
+# devices on Windows, whatever ending follows their name
 _RESERVED = ("CON", "PRN", "AUX", "NUL", *(f"{device}{n}" for device in ("COM", "LPT") for n in range(1, 10)))
 _CLOCK = r"([01]?\d|2[0-3]):([0-5]\d)(:00)?"
 _DAY_MIN = 24 * 60
@@ -142,7 +143,7 @@ def _check_ids(faults: RowFaults, text: pd.DataFrame) -> None:
     fix = "format the column as text in the spreadsheet and enter the full id again"
     faults.add(number, "id", ids, "a number that a spreadsheet shortened", fix)
     fix = "use letters, digits and - _ . inside, up to 64 in all"
-    reserved = ids.str.upper().str.replace(r"\..*", "", regex=True).isin(_RESERVED)  # names of devices on Windows, whatever follows
+    reserved = ids.str.upper().str.replace(r"\..*", "", regex=True).isin(_RESERVED)
     faults.add((~ids.str.fullmatch(_ID) | reserved) & ~number & (ids != ""), "id", ids, "not usable as an id", fix)
     for field in ("id", "name"):
         faults.add(text[field] == "", field, None, "missing", f"give every row its {field}")

@@ -47,7 +47,7 @@ _CONFIG: tuple[tuple[str, str, str], ...] = (
     ("# max_rejected_share = 0.01", "坏行超过此比例即拒收", "more bad rows than this share: rejected"),
     ("# time_formats = []", '日月顺序等有歧义的写法须声明，如 ["%d/%m/%Y %H:%M"]', 'ambiguous forms, such as ["%d/%m/%Y %H:%M"]'),
     ("# coordinate_forms = []", "还可读 dms decimal_comma full_width", "read as well: dms, decimal_comma, full_width"),
-    ('# same_id = "earliest"', "同号多次来电保留最早一条；refuse 为拒收", "several calls of one id: keep the earliest, or refuse"),
+    ('# same_id = "earliest"', "同号多次来电保留最早一条；refuse 为拒收", "calls of one id: keep the earliest, or refuse"),
     ("", "", ""),
     ("[categories]", '警情类别 -> 勤务；"" 表示不参与研判', 'category -> activity; "" = not used for hotspots'),
     ('theft = "patrol"', "治安巡逻", "patrol"),
