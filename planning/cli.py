@@ -6,6 +6,7 @@ import json
 import logging
 import signal
 import sys
+import time
 import tomllib
 import webbrowser
 from enum import StrEnum
@@ -204,12 +205,18 @@ def _tell(manifest: dict[str, Any], lines: list[str], as_json: bool) -> None:
 
 
 def _say(stage: str) -> None:
-    """Progress, for people: nothing where standard error isn't a terminal."""
-    if progress_console.is_terminal:
-        progress_console.print(f"· {stage}")
+    """Progress, for people: nothing where standard error isn't a terminal, and row counts once a second."""
+    if not progress_console.is_terminal:
+        return
+    if stage.endswith(" rows"):
+        if time.monotonic() - counted_at[-1] < 1.0:
+            return
+        counted_at[:] = [time.monotonic()]
+    progress_console.print(f"· {stage}")
 
 
 interrupts: list[int] = []
+counted_at: list[float] = [0.0]
 
 
 def _stop(signal_number: int, frame: FrameType | None) -> None:

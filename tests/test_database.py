@@ -1,5 +1,6 @@
 """Incidents from PostGIS: the same rows as from a file, nothing written, nobody's data fetched, no password told."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,9 @@ import traceback
 import numpy as np
 import pyarrow as pa
 import pytest
+from commands import patrol
 from postgis import PASSWORD, postgis
+from small_district import change, small_district
 
 from hotspot.errors import CrsError, InputError
 from hotspot.reading import database
@@ -549,3 +552,22 @@ def test_without_the_extra_the_message_tells_what_to_install():
     assert "postgresql://u:***@h/db: reading a database needs SQLAlchemy and psycopg; fix: pip install" in done.stderr
     assert "'hotspot-patrol[db]'" in done.stderr
     assert "s3cret" not in done.stderr.replace(script, "")
+
+
+def test_a_district_whose_incidents_lie_in_the_database_is_checked_and_the_password_told_nowhere(city, tmp_path):
+    address = city(
+        "CREATE TABLE incidents (id text PRIMARY KEY, time timestamptz, category text, source text, victim text, "
+        "geom geometry(Point, 32649))",
+        "INSERT INTO incidents SELECT 'A' || i, timestamptz '2024-05-01 02:00+00' + i * interval '1 hour', 'theft', "
+        "'report', '张三', ST_Transform(ST_SetSRID(ST_MakePoint(109.721 + i * 0.0001, 38.245), 4326), 32649) "
+        "FROM generate_series(1, 60) AS i",
+    )
+    config = small_district(tmp_path)
+    change(config, 'path = "incidents.csv"', f'path = "{address}"')
+    said = patrol("check", config, "--json")
+    assert said.code == 0, said.err
+    told = json.loads(said.out)
+    assert told["incidents"]["used"] == 60
+    assert any("columns not read: victim" in notice for notice in told["notices"])
+    assert "张三" not in said.out
+    assert PASSWORD not in said.out + said.err

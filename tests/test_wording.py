@@ -8,7 +8,9 @@ standard error.
 from __future__ import annotations
 
 import ast
+import errno
 import json
+import os
 import re
 import sys
 import tempfile
@@ -110,7 +112,7 @@ class Source:
         self.fields: dict[str, list[str]] = {}  # class -> its fields in order
         self.calls: dict[str, list[ast.Call]] = defaultdict(list)
         self.imported: dict[tuple[str, str], tuple[str, str]] = {}  # (module, name) -> (module, name there or "")
-        self.set_fields: dict[str, list[ast.expr]] = defaultdict(list)  # x.name = value
+        self.set_fields: dict[str, list[tuple[ast.expr, tuple[int, ...]]]] = defaultdict(list)  # x.name = value
         self.calls_of: dict[Function, list[ast.Call]] = defaultdict(list)
         for name, text in texts.items():
             tree = ast.parse(text)
@@ -125,7 +127,7 @@ class Source:
         module, named = self.home[call].module, self.functions.get(_called(call), [])
         if isinstance(call.func, ast.Name):
             there, name = self.imported.get((module, call.func.id), (module, call.func.id))
-            return [each for each in self.functions.get(name, []) if each.module == there and not each.is_method]
+            return [each for each in self.functions.get(name, []) if each.module == there and _is_called_by_name(each)]
         owner = call.func.value if isinstance(call.func, ast.Attribute) else None
         if isinstance(owner, ast.Name) and owner.id in ("self", "cls"):
             return [each for each in named if each.module == module and each.is_method]
@@ -140,7 +142,8 @@ class Source:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
                 own = Function(inside.module, child, inside, in_class and not _is_static(child))
-                self.functions[child.name].append(own)
+                constructs = isinstance(node, ast.ClassDef) and child.name == "__init__"
+                self.functions[node.name if constructs else child.name].append(own)
                 self._walk(child, own, in_class=False)
             else:
                 self._walk(child, inside, in_class=isinstance(child, ast.ClassDef))
@@ -178,8 +181,8 @@ class Source:
                 self._assign(part, value, inside, (*each, i))
         elif isinstance(target, ast.Name):
             inside.assigned[target.id].append((value, each))
-        elif isinstance(target, ast.Attribute) and not each:
-            self.set_fields[target.attr].append(value)
+        elif isinstance(target, ast.Attribute):
+            self.set_fields[target.attr].append((value, each))
         elif isinstance(target, ast.Subscript | ast.Starred):
             self._assign(target.value, value, inside, each)
 
@@ -188,6 +191,11 @@ def _called(call: ast.Call) -> str:
     if isinstance(call.func, ast.Name):
         return call.func.id
     return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+
+
+def _is_called_by_name(function: Function) -> bool:
+    """A plain function, or the constructor of a class."""
+    return not function.is_method or (isinstance(function.node, ast.FunctionDef) and function.node.name == "__init__")
 
 
 def _is_static(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -322,10 +330,11 @@ class Reader:
             return []
         given = list(self.source.set_fields[node.attr])
         for name, fields in self.source.fields.items():
-            if node.attr in fields:
-                calls = self.source.calls[name]
-                given += [v for call in calls if (v := _argument(call, fields.index(node.attr), node.attr)) is not None]
-        return [text for value in given for text in self.texts(value, at)]
+            calls = self.source.calls[name] if node.attr in fields else []
+            each = (_argument(call, fields.index(node.attr), node.attr) for call in calls)
+            given += [(value, ()) for value in each if value is not None]
+        own = [each for each in given if self.source.home[each[0]].module == self.source.home[node].module]
+        return [text for value, part in own or given for text in self.texts(value, (*part, *at))]
 
     def _call(self, node: ast.Call, at: tuple[int, ...]) -> Iterable[str]:
         name = _called(node)
@@ -427,7 +436,7 @@ def _ends(source: Source) -> Iterator[tuple[ast.expr, tuple[int, ...], bool]]:
                 yield value, (), True
     for inside in {id(each): each for each in source.home.values()}.values():
         yield from ((value, (*part, -1), False) for value, part in inside.assigned.get("notices", []))
-    yield from ((value, (-1,), False) for value in source.set_fields["notices"])
+    yield from ((value, (*part, -1), False) for value, part in source.set_fields["notices"])
     for name, functions in source.functions.items():
         if RETURNED.fullmatch(name):
             yield from ((result, (-1,), False) for each in functions for result in each.results)
@@ -529,12 +538,18 @@ def built_of_parts(folder: Path) -> dict[str, str]:
         *(day_month_evidence(pd.Series(texts), range(2, 9)) for texts in _DAYS_AND_MONTHS),
         *(f"{team}: in no visit, {code}" for team, code in team_blocked(teams, date="2026-06-01").items()),
         *(f"2026-02-14 is a {kind}" for kind in KINDS),
+        *(f"can't be read: {os.strerror(code)}" for code in _OF_THE_SYSTEM),
         _reason(lambda: from_lines(no_streets)),
         _reason(lambda: open_table(folder / "book.xlsx", required=["id"], layout=Layout(sheet="new"))),
     ]
     return dict.fromkeys(told, "built of parts")
 
 
+_OF_THE_SYSTEM = (
+    errno.ENOENT, errno.EACCES, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC, errno.EROFS, errno.EIO,
+    errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.EPERM, errno.EDQUOT, errno.ECONNREFUSED, errno.ETIMEDOUT,
+    errno.EHOSTUNREACH,
+)  # fmt: skip
 _DAYS_AND_MONTHS = (
     ["15/04/2026"],
     ["04/15/2026"],
