@@ -14,9 +14,9 @@ import shapely
 
 from hotspot.areas import Areas, read_areas
 from hotspot.calendars import Calendar, read_calendar
-from hotspot.coordinates import as_written, likely_datum
+from hotspot.coordinates import as_written, likely_datum, likely_datum_of_streets
 from hotspot.errors import Fault, InputError
-from hotspot.geo import Floats
+from hotspot.geo import Floats, to_lonlat
 from hotspot.incidents import Incidents, read_incidents
 from hotspot.notices import table_notices
 from hotspot.tables import open_table
@@ -191,6 +191,10 @@ def _compare_with_streets(found: Findings, streets: Streets, config: Config) -> 
             doubted = True
             fix = f'set datum = "{likely}" in [incidents], or use streets in the datum of the incidents'
             found.faults.append(_datum_fault(incidents_path, likely, declared, fix))
+    if not doubted and (likely := likely_datum_of_streets(to_lonlat(places, crs), crs=crs, distance_m=distance_m)):
+        doubted = True
+        reason = f"looks like {_SPOKEN[likely]}: the places lie on the streets once they are moved into it"
+        found.faults.append(Fault(str(config.streets.path), reason, "use streets in WGS-84, or convert these"))
     share = float((distance_m(places) <= NEAR_A_STREET_M).mean())
     if share < LEAST_NEAR_SHARE and not doubted:
         reason = f"only {share:.0%} of the incidents lie within {NEAR_A_STREET_M:.0f} m of a street"

@@ -122,6 +122,21 @@ def test_gcj02_declared_as_wgs84_is_recognised_by_the_streets(sample):
     assert 'set datum = "gcj02"' in said.err
 
 
+@pytest.mark.fault("COO-04")
+def test_the_datum_is_recognised_though_addresses_lie_beside_the_streets(sample):
+    """Thirty metres of scatter: front doors, not centre lines."""
+    rng = np.random.default_rng(8)
+
+    def beside(lon, lat):
+        return to_datum(
+            lon + rng.normal(0, 30 / 87_000, len(lon)), lat + rng.normal(0, 30 / 111_000, len(lat)), "gcj02"
+        )
+
+    said = patrol("check", sample(beside))
+    assert said.code == 3
+    assert "incidents.csv.gz: looks like GCJ-02" in said.err
+
+
 @pytest.mark.fault("COO-05")
 def test_bd09_declared_as_gcj02_is_recognised_by_the_streets(sample):
     config = sample(lambda lon, lat: to_datum(lon, lat, "bd09"), datum="gcj02")

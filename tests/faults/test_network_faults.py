@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from commands import patrol
 from small_district import small_district
 
 from hotspot.errors import InputError
+from hotspot.geo import to_datum
 from planning.network import read_streets
 
+SAMPLE = Path(__file__).parents[2] / "data" / "gaoxin"
 WAY = (
     '<node id="1" lat="38" lon="109"/><node id="2" lat="38.01" lon="109"/>'
     '<way id="3"><nd ref="1"/><nd ref="2"/><tag k="highway" v="residential"/></way>'
@@ -116,3 +121,18 @@ def test_a_large_graph_is_searched_from_the_points_within_bounded_memory():
     nodes, peak_mb = map(int, done.stdout.split())
     assert nodes == 316**2
     assert peak_mb < 1500  # all pairs would be 80 GB
+
+
+@pytest.mark.fault("NET-06")
+def test_streets_in_gcj02_are_recognised_by_the_incidents(tmp_path):
+    """In a dense district every place is within 100 m of some street; the offset still shows."""
+    folder = shutil.copytree(SAMPLE, tmp_path / "gaoxin")
+    layer = json.loads((folder / "streets.geojson").read_text(encoding="utf-8"))
+    for feature in layer["features"]:
+        lonlat = np.array(feature["geometry"]["coordinates"])
+        feature["geometry"]["coordinates"] = np.column_stack(to_datum(*lonlat.T, "gcj02")).round(7).tolist()
+    (folder / "streets.geojson").write_text(json.dumps(layer, ensure_ascii=False), encoding="utf-8")
+    said = patrol("check", folder / "patrol.toml")
+    assert said.code == 3
+    assert "streets.geojson: looks like GCJ-02: the places lie on the streets once" in said.err
+    assert "incidents.csv.gz: looks like" not in said.err
