@@ -316,7 +316,6 @@ def test_a_chinese_district_is_told_in_chinese_first(tmp_path):
     incidents(config, [row + "," for row in good_rows(5)])
     said = patrol("check", config)
     chinese, english = said.err.splitlines()
-    assert chinese.endswith(
-        "第 2 行: 有 7 个字段，表头有 6 个（共 5 行）; 处理: 请让每一行的字段数与表头一致；含逗号的值请加引号"
-    )
+    assert "第 2 行: 有 7 个字段，表头有 6 个（共 5 行）; 处理: " in chinese
+    assert chinese.endswith("含逗号的值请加引号")
     assert "row 2: 7 fields, header has 6 (5 rows like it); fix: give every row" in english
