@@ -18,6 +18,7 @@ import pyarrow.csv as pa_csv
 
 from hotspot.errors import Fault, InputError
 from hotspot.reading.address import Address, parse_address
+from hotspot.reading.columnar import float_text
 from hotspot.reading.source import (
     BATCH_ROWS,
     MOST_FIELD_CHARS,
@@ -415,7 +416,7 @@ def _batch(values: Sequence[Sequence[Any]], first: int, reading: _Reading, syste
     if systems is None:
         return Batch(text_table(found), row)
     lonlat, reasons = places_of(values[-4:], row, systems)
-    found |= {name: _float_texts(lonlat[:, i]) for i, name in enumerate(PLACE)}
+    found |= {name: float_text(pa.array(lonlat[:, i])) for i, name in enumerate(PLACE)}
     table = text_table(found)
     odd = np.flatnonzero(reasons != "")
     shown = table.take(pa.array(odd)).to_pylist()
@@ -432,24 +433,13 @@ def _texts(kind: str, values: Sequence[Any]) -> pa.Array:
     ['2026-03-15T21:05:00.5']
     """
     if kind == "float":
-        return _float_texts(np.array(values, dtype=float))
+        return float_text(pa.array(np.array(values, dtype=float)))
     text = pa.array(values, pa.string())
     if kind in ("wall", "instant"):
         return pc.replace_substring(text, " ", "T", max_replacements=1)
     if kind == "numeric":
         return pc.replace_substring_regex(text, r"^(-?\d+)\.0+$|^(-?\d+\.\d*[1-9])0+$|^NaN$", r"\1\2")
     return text
-
-
-def _float_texts(numbers: npt.NDArray[np.float64]) -> pa.Array:
-    """Shortest text that gives the same number, whole ones without a point; NaN is null.
-
-    >>> _float_texts(np.array([123.0, 13800138000.0, 0.1, np.nan, -0.0])).to_pylist()
-    ['123', '13800138000', '0.1', None, '0']
-    """
-    whole = (np.abs(numbers) < 2.0**53) & (numbers == np.floor(numbers))
-    as_whole = pc.cast(pa.array(np.where(whole, numbers, 0.0).astype(np.int64)), pa.string())
-    return pc.if_else(pa.array(whole), as_whole, pc.cast(pa.array(numbers, from_pandas=True), pa.string()))
 
 
 def _check_lengths(columns: Mapping[str, pa.Array], row: npt.NDArray[np.int64], path: str) -> None:
