@@ -188,9 +188,8 @@ def verify(run: Annotated[Path, typer.Argument(metavar="RUN")], as_json: Json = 
     problems = problems_of(run)
     if as_json:
         typer.echo(json.dumps({"run": str(run), "problems": problems}, ensure_ascii=False))
-    else:
-        for problem in problems:
-            typer.echo(problem, err=True)
+    elif problems:
+        typer.echo(HotspotError("\n".join(problems)).told(_language_asked([str(run)])), err=True)
     if problems:
         raise typer.Exit(REJECTED)
     if not as_json:
