@@ -58,7 +58,7 @@ def test_of_parallel_edges_the_least_counts_and_they_are_never_summed():
                          "LINESTRING (100 0, 150 0)")  # fmt: skip
     network = routable(streets, "walk")
     assert go(network, (-50, 0), (150, 0))[1] == pytest.approx(200)
-    assert network.arcs.nnz == 6
+    assert len(network.arcs.edge) == 6
 
 
 def test_the_quicker_of_parallel_edges_wins_although_it_is_longer():
@@ -249,7 +249,8 @@ def test_many_origins_are_searched_in_blocks_with_the_same_answer(monkeypatch):
     network = routable(streets, "car")
     places = snap(network, rng.uniform(0, 500, (7, 2)), max_snap_m=1000)
     whole, ways = travel(network, places, places), paths(network, places, places, [(6, 0), (0, 6), (3, 3)])
-    monkeypatch.setattr("planning.network.travel_times._MOST_ENTRIES", 2 * (len(streets.nodes_xy) + 1))
+    monkeypatch.setattr("planning.network.travel_times._MOST_PAIRS", 15)
+    monkeypatch.setattr("planning.network.ways._MOST_ENTRIES", 1)
     split = travel(network, places, places)
     np.testing.assert_array_equal(split.travel_s, whole.travel_s)
     np.testing.assert_array_equal(split.travel_m, whole.travel_m)

@@ -1,9 +1,10 @@
 """Streets from files, and the times and ways between places on them."""
 
-from planning.network.modes import SPEEDS, Network, routable
+from planning.network.modes import SPEEDS
+from planning.network.networks import Network, routable
 from planning.network.reading import read_streets
-from planning.network.snapping import Snaps, snap
-from planning.network.streets import Streets, from_lines, from_networkx
+from planning.network.snapping import Snaps, nearest_edges, snap
+from planning.network.streets import Streets, from_lines
 from planning.network.travel_times import Travel, travel
 from planning.network.ways import paths
 
@@ -14,7 +15,7 @@ __all__ = [
     "Streets",
     "Travel",
     "from_lines",
-    "from_networkx",
+    "nearest_edges",
     "paths",
     "read_streets",
     "routable",

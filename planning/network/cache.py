@@ -1,6 +1,6 @@
 """Streets as they were read, kept beside the district so that the next start needn't read the source again.
 
-A folder of ours holds, for each source, GeoParquet, a table of nodes and a JSON header. Nothing in it can run code.
+A folder of ours holds, for each source, GeoParquet, arrays of nodes and JSON. Nothing in it can run code.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import geopandas as gpd
 import numpy as np
 import pyarrow as pa
 
+from planning.network.graphs import GraphMarks
 from planning.network.streets import Streets
 from planning.release import __version__
 
-SCHEMA = 1
+SCHEMA = 2
+_PARTS = ("edges.parquet", "nodes.npy", "more")
 _LOG = logging.getLogger(__name__)
 
 
@@ -41,15 +43,18 @@ def load(folder: Path, key: dict[str, object]) -> Streets | None:
         told = json.loads(header.read_text(encoding="utf-8"))
         if told["key"] != key:
             raise ValueError("made from something else")
-        for part in ("edges.parquet", "nodes.npy"):
+        for part in _PARTS:
             if hashlib.sha256((folder / f"{name}.{part}").read_bytes()).hexdigest() != told["parts"][part]:
                 raise ValueError(f"{part} isn't what was written")
         edges = gpd.read_parquet(folder / f"{name}.edges.parquet")
         nodes_xy = np.load(folder / f"{name}.nodes.npy", allow_pickle=False)
+        more = json.loads((folder / f"{name}.more").read_text(encoding="utf-8"))
+        barred = {mode: np.array(nodes, dtype=np.int64) for mode, nodes in more["barred"].items()}
+        marks = GraphMarks.from_json(more["marks"]) if more["marks"] else None
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         _LOG.warning("%s: cached streets can't be used (%s): they are read again", header, error)
         return None
-    return Streets(edges, nodes_xy, told["dropped"])
+    return Streets(edges, nodes_xy, told["dropped"], barred, more["source_crs"], marks)
 
 
 def save(folder: Path, key: dict[str, object], streets: Streets) -> None:
@@ -57,10 +62,14 @@ def save(folder: Path, key: dict[str, object], streets: Streets) -> None:
     if not _is_private(folder, make=True):
         return
     name, own = _name(key), f".{os.getpid()}"
-    parts = {"edges.parquet": folder / f"{own}.edges", "nodes.npy": folder / f"{own}.nodes"}
+    parts = {part: folder / f"{own}.{part}" for part in _PARTS}
     streets.edges.to_parquet(parts["edges.parquet"], index=False)
     with parts["nodes.npy"].open("wb") as opened:
         np.save(opened, streets.nodes_xy, allow_pickle=False)
+    barred = {mode: nodes.tolist() for mode, nodes in streets.barred.items()}
+    marks = streets.marks.to_json() if streets.marks is not None else None
+    more = {"barred": barred, "source_crs": streets.source_crs, "marks": marks}
+    parts["more"].write_text(json.dumps(more, ensure_ascii=False), encoding="utf-8")
     hashes = {part: hashlib.sha256(path.read_bytes()).hexdigest() for part, path in parts.items()}
     header = folder / f"{own}.header"
     told = {"key": key, "parts": hashes, "dropped": dict(streets.dropped)}

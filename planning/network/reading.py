@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -18,10 +19,10 @@ from hotspot.reading.layers import read_layer
 from hotspot.reading.source import local_path
 from planning.network.cache import cache_key, load, save
 from planning.network.modes import class_speeds, require_modes
-from planning.network.osm import HEAD_BYTES, osm_lines, refuse_entities
-from planning.network.streets import TAGS, Streets, from_lines, from_networkx
+from planning.network.osm import HEAD_BYTES, osm_layers, refuse_entities
+from planning.network.streets import TAGS, Streets, from_lines
 
-_COLUMNS = (*TAGS, "fclass", "oneway:bicycle")
+_COLUMNS = (*TAGS, "fclass", "oneway:bicycle", "osm_id")
 _XML = (b"<?xml", b"<osm", b"<graphml", b"<!--")
 _LAYERS = (".parquet", ".gpkg", ".geojson", ".json", ".shp")
 _BEGINS: dict[str, tuple[bytes, ...]] = {  # GDAL picks its driver by content; a file must be what its name says
@@ -43,8 +44,8 @@ def read_streets(
 
     `crs` must be metric; None keeps the file's own if it is, else takes the UTM zone. Streets of classes that none of
     `modes` may use are left out and counted. Columns used where present: name, highway, oneway, maxspeed, access, foot,
-    bicycle and a few more of OpenStreetMap's; a street without highway counts as residential. Turn restrictions and
-    barriers at nodes aren't modelled.
+    bicycle and a few more of OpenStreetMap's; a street without highway counts as residential. OpenStreetMap files also
+    tell barriers: bollards stop cars, closed gates whom they close to. Turn restrictions aren't modelled.
 
     `cache` is a folder in which finished streets are kept for the next start; it must be private, else it isn't used.
 
@@ -67,12 +68,14 @@ def _read(file: Path, source: str, crs: str | CRS | None, modes: Sequence[str]) 
     if kind in _BEGINS:
         _check_content(file, kind, source)
     if kind == ".graphml":
-        return from_networkx(_graph(file, source), crs=crs, source=source)
-    osm = kind in (".pbf", ".osm", ".osm.gz")
-    lines = osm_lines(file, source=source) if osm else read_layer(file, source, columns=_COLUMNS, geometry="line")
-    lines, barred = _usable(lines, modes)
-    streets = from_lines(lines, crs=crs, source=source, osm=osm)
-    return Streets(streets.edges, streets.nodes_xy, {**streets.dropped, "of a class no mode may use": barred})
+        return Streets.from_networkx(_graph(file, source), crs=crs, source=source)
+    if kind in (".pbf", ".osm", ".osm.gz"):
+        lines, barriers = osm_layers(file, source=source)
+    else:
+        lines, barriers = read_layer(file, source, columns=_COLUMNS, geometry="line"), None
+    lines, unused = _usable(lines, modes)
+    streets = from_lines(lines, crs=crs, source=source, osm=barriers is not None, barriers=barriers)
+    return replace(streets, dropped={**streets.dropped, "of a class no mode may use": unused})
 
 
 def _kind(file: Path, source: str) -> str:

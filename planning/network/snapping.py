@@ -9,8 +9,10 @@ import numpy.typing as npt
 import shapely
 
 from hotspot.errors import ConfigError
-from planning.network.modes import Network
+from planning.network.nearest import nearest_segments
+from planning.network.networks import Network
 from planning.network.splitting import Bools, Floats, Ints
+from planning.network.streets import Streets
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,34 +56,29 @@ def snap(network: Network, xy: npt.ArrayLike, *, max_snap_m: float = 300.0) -> S
         raise ConfigError(f"places have shape {places.shape}; fix: give one row of x, y in metres per place")
     if not max_snap_m > 0:
         raise ConfigError(f"max_snap_m is {max_snap_m}; fix: give a positive number of metres")
-    points = np.asarray(shapely.points(places))
-    points[~np.isfinite(places).all(axis=1)] = None
-    edge, off_m = _nearest(*network.open_tree, points, network.core, max_snap_m)
+    rank = np.where(network.core, np.uint8(2), (network.ahead | network.back).astype(np.uint8)).astype(np.uint8)
+    tree = network.streets.segments
+    edge, off_m, fraction = nearest_segments(tree, places, rank=rank, max_m=max_snap_m)
     again = np.flatnonzero((edge >= 0) & ~network.core[edge])
-    nearest_m = off_m[again]
-    edge[again], off_m[again] = _nearest(*network.core_tree, points[again], network.core, max_snap_m)
+    nearest_m, only_core = off_m[again], network.core.astype(np.uint8)
+    edge[again], off_m[again], fraction[again] = nearest_segments(
+        tree, places[again], rank=only_core, max_m=max_snap_m
+    )  # fmt: skip
     moved = np.zeros(len(places), dtype=bool)
     moved[again] = off_m[again] > nearest_m
     at = np.flatnonzero(edge >= 0)
     lines = network.streets.edges.geometry.to_numpy()[edge[at]]
-    fraction, street_xy = np.zeros(len(places)), np.full(places.shape, np.nan)
-    along_m = shapely.line_locate_point(lines, points[at])
-    fraction[at] = np.clip(along_m / network.length_m[edge[at]], 0.0, 1.0)
-    street_xy[at] = shapely.get_coordinates(shapely.line_interpolate_point(lines, along_m))
+    street_xy = np.full(places.shape, np.nan)
+    street_xy[at] = shapely.get_coordinates(shapely.line_interpolate_point(lines, fraction[at], normalized=True))
     return Snaps(edge, fraction, off_m, places, street_xy, moved & (edge >= 0))
 
 
-def _nearest(
-    edges: Ints, tree: shapely.STRtree, points: npt.NDArray[np.object_], core: Bools, max_m: float
-) -> tuple[Ints, Floats]:
-    """(n,) the nearest of `edges`, -1 for none; of equally near ones the first of the core."""
-    edge, off_m = np.full(len(points), -1, dtype=np.int64), np.full(len(points), np.inf)
-    if not len(edges) or not len(points):
-        return edge, off_m
-    (who, line), metres = tree.query_nearest(points, max_distance=max_m, return_distance=True)
-    found = edges[line]
-    order = np.lexsort((found, ~core[found], who))
-    who, found, metres = who[order], found[order], metres[order]
-    first = np.unique(who, return_index=True)[1]
-    edge[who[first]], off_m[who[first]] = found[first], metres[first]
+def nearest_edges(streets: Streets, xy: npt.ArrayLike) -> tuple[Ints, Floats]:
+    """(n,) the nearest edge of each place (n, 2) in the streets' CRS, whatever may use it, and metres to it.
+
+    Of equally near ones the first; -1 and inf for NaN.
+    """
+    places = np.asarray(xy, dtype=float).reshape(-1, 2)
+    every = np.ones(len(streets.edges), dtype=np.uint8)
+    edge, off_m, _ = nearest_segments(streets.segments, places, rank=every)
     return edge, off_m

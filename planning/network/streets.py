@@ -3,73 +3,114 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import geopandas as gpd
 import networkx as nx
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import shapely
 from pyproj import CRS, Transformer
+from scipy.spatial import cKDTree
 
 from hotspot.errors import CrsError, Fault, InputError
 from hotspot.geo import check_metric
-from planning.network.splitting import Bools, Floats, Ints, Pieces, places_near, places_of_osm, split
+from planning.network.access import KEYS, stopped_at_barriers
+from planning.network.graphs import GraphMarks, graph_of, tables_of
+from planning.network.nearest import SegmentTree, segment_tree
+from planning.network.splitting import MEET_M, Bools, Floats, Ints, osm_codes, places_near, places_of_osm, split
+from planning.network.topology import Topology, topology_of
 
 TAGS = (
-    "name", "highway", "oneway", "oneway_bicycle", "maxspeed", "access", "foot", "bicycle", "vehicle", "motor_vehicle",
+    "osmid", "name", "highway", "oneway", "oneway_bicycle", "maxspeed", "access", "foot", "bicycle", "vehicle",
+    "motor_vehicle", "bridge", "tunnel",
 )  # fmt: skip
-_OTHER_NAMES = {"fclass": "highway", "oneway:bicycle": "oneway_bicycle"}
+_OTHER_NAMES = {"fclass": "highway", "oneway:bicycle": "oneway_bicycle", "osm_id": "osmid"}
 
 
 @dataclass(frozen=True, eq=False)
 class Streets:
     """Street edges between nodes.
 
-    `edges`: `edge_id, u, v, length_m`, the tags (`name, highway, oneway, maxspeed, access` ...; '' where unknown) and
-    `geometry`, a line from node u to node v in a metric CRS. `nodes_xy` (N, 2) metres. `dropped` counts what the source
-    held that is no usable street, by reason.
+    `edges`: `edge_id, u, v, length_m`, the tags (`osmid, name, highway, oneway, maxspeed, access` ...; '' where
+    unknown) and `geometry`, a line from node u to node v in a metric CRS. `nodes_xy` (N, 2) metres. `barred`: nodes
+    that a mode can't pass, by mode: a bollard, a private gate. `source_crs` is the CRS they came in. `dropped` counts
+    what the source held that is no usable street, by reason.
+
+    `length_m` is that of the line in the plane; of OpenStreetMap files the great-circle length, as OSMnx measures it
+    (the two differ by up to .3 %); of OSMnx's graphs their own.
     """
 
     edges: gpd.GeoDataFrame
     nodes_xy: Floats
     dropped: Mapping[str, int] = field(default_factory=dict)
+    barred: Mapping[str, Ints] = field(default_factory=dict)
+    source_crs: str = ""
+    marks: GraphMarks | None = None
 
     @property
     def crs(self) -> CRS:
         return CRS.from_user_input(self.edges.crs)
 
+    @cached_property
+    def topology(self) -> Topology:
+        """All arcs in search order; it doesn't depend on modes and speeds."""
+        u, v = (self.edges[end].to_numpy(dtype=np.int64) for end in ("u", "v"))
+        return topology_of(u, v, nodes=len(self.nodes_xy))
+
+    @cached_property
+    def segments(self) -> SegmentTree:
+        """The index that finds the nearest edge."""
+        return segment_tree(self.edges.geometry.to_numpy())
+
     def to_crs(self, crs: str | CRS) -> Streets:
-        """The same streets in another metric CRS; lengths are measured anew. Raises CrsError if it isn't metric."""
+        """The same streets in another metric CRS; lengths stay. Raises CrsError if it isn't metric."""
         target = check_metric(crs)
         if target == self.crs:
             return self
-        to = Transformer.from_crs(self.crs, target, always_xy=True)
-        xy, edge = shapely.get_coordinates(self.edges.geometry.to_numpy(), return_index=True)
-        ends = [self.edges[end].to_numpy() for end in ("u", "v")]
-        nodes_xy = _moved(self.nodes_xy, to)
-        lines = shapely.linestrings(_moved(xy, to), indices=edge)
-        pieces = Pieces(np.asarray(lines), np.arange(len(self.edges)), ends[0], ends[1], nodes_xy)
-        return _table(pieces, self.edges[list(TAGS)], target, self.dropped)
+        edges, nodes_xy = _projected(self.edges, self.nodes_xy, target)
+        return replace(self, edges=edges, nodes_xy=nodes_xy)
 
-    def to_networkx(self) -> nx.MultiDiGraph[int]:
-        """OSMnx's graph type: `x`, `y` on nodes; `length`, `geometry`, `oneway`, `reversed` and known tags on arcs."""
-        graph: nx.MultiDiGraph[int] = nx.MultiDiGraph(crs=self.crs)
-        graph.add_nodes_from((n, {"x": x, "y": y}) for n, (x, y) in enumerate(self.nodes_xy.tolist()))
-        ahead, back = directions(self.edges["oneway"])
-        lines = self.edges.geometry.to_numpy()
-        tags = self.edges[[tag for tag in TAGS if tag != "oneway"]].to_dict("records")
-        rows = zip(self.edges["u"], self.edges["v"], self.edges["length_m"], lines, tags, ahead, back, strict=True)
-        for u, v, length, line, known, along, against in rows:
-            data = {tag: value for tag, value in known.items() if value}
-            data |= {"length": float(length), "oneway": not (along and against)}
-            if along:
-                graph.add_edge(u, v, geometry=line, reversed=False, **data)
-            if against:
-                graph.add_edge(v, u, geometry=shapely.reverse(line), reversed=True, **data)
-        return graph
+    def to_networkx(self, *, crs: str | CRS | None = None) -> nx.MultiDiGraph[Any]:
+        """OSMnx's graph type: `x`, `y` on nodes; `length`, `geometry`, `oneway`, `reversed` and known tags on arcs.
+
+        In `crs`; None: the one that the streets came in, degrees for a file of OpenStreetMap. A graph that came from
+        OSMnx has its nodes' ids, its keys and all its attributes again.
+        """
+        target = CRS.from_user_input(crs or self.source_crs or self.crs)
+        edges, nodes_xy = _projected(self.edges, self.nodes_xy, target)
+        along, against = directions(edges["oneway"])
+        return graph_of(edges, nodes_xy, self.marks, along, against, [tag for tag in TAGS if tag != "oneway"])
+
+    @classmethod
+    def from_networkx(
+        cls, graph: nx.MultiDiGraph[Any], *, crs: str | CRS | None = None, source: str = "graph"
+    ) -> Streets:
+        """Streets from an OSMnx graph. Two opposite arcs with the same geometry become one edge, a lone arc is one-way.
+
+        Nodes are numbered 0, 1, ... in the graph's order, lengths are the graph's; where they are missing, negative or
+        infinite they are measured, and counted in `dropped`. `crs` as for `from_lines`. Raises InputError when the
+        graph is empty or its nodes lack x and y.
+        """
+        found = tables_of(graph, source=source)
+        target = metric_crs(found.edges, crs, source=source)
+        tags = _tags(found.edges)
+        known = pd.concat([pd.DataFrame(found.edges[["u", "v", "length_m"]]).reset_index(drop=True), tags], axis=1)
+        known.insert(0, "edge_id", np.arange(len(known)))
+        own = gpd.GeoDataFrame(known, geometry=found.edges.geometry.to_numpy(), crs=found.edges.crs)
+        edges, nodes_xy = _projected(own, found.nodes_xy, target)
+        real = np.isfinite(edges.length.to_numpy())
+        dropped = {"with impossible coordinates": int((~real).sum()), "lengths measured anew": found.measured}
+        marks = found.marks
+        if not real.all():
+            marks = replace(marks, arcs=tuple(marks.arcs[e] for e in np.flatnonzero(real)))
+            edges = edges[real].reset_index(drop=True)
+            edges["edge_id"] = np.arange(len(edges))
+        if not len(edges):
+            raise InputError(Fault(source, "no street in it", "give a graph made by OSMnx"))
+        return cls(edges, nodes_xy, dropped, source_crs=found.marks.crs, marks=marks)
 
     def summary(self) -> str:
         km = self.edges["length_m"].sum() / 1000
@@ -91,13 +132,19 @@ def directions(oneway: pd.Series) -> tuple[Bools, Bools]:
 
 
 def from_lines(
-    lines: gpd.GeoDataFrame, *, crs: str | CRS | None = None, source: str = "streets", osm: bool = False
+    lines: gpd.GeoDataFrame,
+    *,
+    crs: str | CRS | None = None,
+    source: str = "streets",
+    osm: bool = False,
+    barriers: gpd.GeoDataFrame | None = None,
 ) -> Streets:
     """Streets from lines in any CRS.
 
     Lines are cut at vertices that they share, and an end joins any vertex within 0.1 m; lines that only cross (a
-    bridge) stay apart. With `osm` the coordinates are OpenStreetMap's: joined only where exactly equal. `crs` None
-    keeps a metric CRS and otherwise takes the UTM zone. `source` names the input in errors.
+    bridge) stay apart. With `osm` the coordinates are OpenStreetMap's: joined only where exactly equal, and `barriers`
+    are its nodes with a `barrier` tag. `crs` None keeps a metric CRS and otherwise takes the UTM zone. `source` names
+    the input in errors.
 
     Raises InputError when no line is left, CrsError when the CRS is unknown, wrong or not metric.
 
@@ -117,7 +164,9 @@ def from_lines(
     lost[line[~np.isfinite(xy).all(axis=1)]] = True
     usable = ~lost[line]
     own_xy, xy, line = own_xy[usable], xy[usable], line[usable]
-    pieces = split(xy, line, places_of_osm(own_xy) if osm else places_near(xy, line))
+    place = places_of_osm(own_xy) if osm else places_near(xy, line)
+    at = None if barriers is None else np.isin(osm_codes(own_xy), osm_codes(_points(barriers)))
+    pieces = split(xy, line, place, lonlat=own_xy if osm else None, at=at)
     dropped = {
         "empty": int(missing.sum()),
         "not a line": int((other & ~shapely.is_empty(parts)).sum()),
@@ -127,57 +176,27 @@ def from_lines(
     if not len(pieces.lines):
         counts = ", ".join(f"{count} {reason}" for reason, count in dropped.items() if count) or "it is empty"
         raise InputError(Fault(source, f"no street in it ({counts})", "export the streets of the district as lines"))
-    pieces = Pieces(pieces.lines, row[is_line][pieces.source], pieces.u, pieces.v, pieces.nodes_xy)
-    return _table(pieces, _tags(lines), target, dropped)
+    frame = pd.DataFrame({"edge_id": np.arange(len(pieces.lines)), "u": pieces.u, "v": pieces.v})
+    known = _tags(lines).iloc[row[is_line][pieces.source]].reset_index(drop=True)
+    edges = pd.concat([frame.assign(length_m=pieces.length_m), known], axis=1)
+    barred = {} if barriers is None else _barred(barriers, pieces.nodes_xy, lines.crs, target)
+    table = gpd.GeoDataFrame(edges, geometry=pieces.lines, crs=target)
+    return Streets(table, pieces.nodes_xy, dropped, barred, source_crs=lines.crs.to_string())
 
 
-def from_networkx(graph: nx.MultiDiGraph[Any], *, crs: str | CRS | None = None, source: str = "graph") -> Streets:
-    """Streets from an OSMnx graph. Two opposite arcs with the same geometry become one edge, a lone arc is one-way.
-
-    Nodes are numbered 0, 1, ... in the graph's order. Raises InputError when the graph is empty or nodes lack x and y.
-    """
-    places = dict(graph.nodes(data=True))
-    lost = [node for node, data in places.items() if not {"x", "y"} <= data.keys()]
-    if not graph.number_of_edges() or lost or "crs" not in graph.graph:
-        reason = "no street in it" if not graph.number_of_edges() else "the CRS is missing"
-        reason = f"{len(lost)} nodes without x and y" if lost else reason
-        raise InputError(Fault(source, reason, "give a graph made by OSMnx"))
-    number = {node: n for n, node in enumerate(places)}
-    own_xy = np.array([(data["x"], data["y"]) for data in places.values()], dtype=float)
-    arcs = list(graph.edges(data=True))
-    u, v = (np.array([number[arc[end]] for arc in arcs], dtype=np.int64) for end in (0, 1))
-    straight = np.asarray(shapely.linestrings(np.stack([own_xy[u], own_xy[v]], axis=1)))
-    drawn = np.empty(len(arcs), dtype=object)
-    drawn[:] = [arc[2].get("geometry") for arc in arcs]
-    shapes = np.where(shapely.is_missing(drawn), straight, drawn)
-    tags = pd.DataFrame([arc[2] for arc in arcs]).reindex(columns=[*TAGS])
-    own = gpd.GeoDataFrame(tags, geometry=shapes, crs=graph.graph["crs"])
-    keep, both_ways = _one_of_two_arcs(shapes, u, v)
-    own["oneway"] = np.where(both_ways, "", "yes")
-    own = own[keep].reset_index(drop=True)
-    u, v = u[keep], v[keep]
-    target = metric_crs(own, crs, source=source)
-    to = Transformer.from_crs(own.crs, target, always_xy=True)
-    nodes_xy = _moved(own_xy, to)
-    xy, edge = shapely.get_coordinates(own.geometry.to_numpy(), return_index=True)
-    xy = _moved(xy, to)
-    first = np.searchsorted(edge, np.arange(len(own)))
-    xy[first], xy[np.r_[first[1:], len(edge)] - 1] = nodes_xy[u], nodes_xy[v]
-    lines = np.asarray(shapely.linestrings(xy, indices=edge))
-    real = np.isfinite(shapely.length(lines)) & (shapely.length(lines) > 0)
-    pieces = Pieces(lines[real], np.flatnonzero(real), u[real], v[real], nodes_xy)
-    return _table(pieces, _tags(own), target, {"without length": int((~real).sum())})
+def _points(frame: gpd.GeoDataFrame) -> Floats:
+    return np.asarray(shapely.get_coordinates(frame.geometry.to_numpy()), dtype=float)
 
 
-def _one_of_two_arcs(shapes: npt.NDArray[np.object_], u: Ints, v: Ints) -> tuple[Bools, Bools]:
-    """(A,) which arcs stay as edges, and which have a twin in the other direction."""
-    plain = shapely.to_wkb(shapely.normalize(shapes))
-    turned = shapely.to_wkb(shapes) != plain
-    arcs = pd.DataFrame({"a": np.minimum(u, v), "b": np.maximum(u, v), "line": plain, "turned": turned})
-    arcs["copy"] = arcs.groupby(["a", "b", "line", "turned"]).cumcount()
-    same = ["a", "b", "line", "copy"]
-    both_ways = arcs.groupby(same)["turned"].transform("size").to_numpy() == 2
-    return ~arcs.duplicated(same).to_numpy(), both_ways
+def _barred(barriers: gpd.GeoDataFrame, nodes_xy: Floats, crs: CRS, target: CRS) -> dict[str, Ints]:
+    """The nodes that each mode can't pass."""
+    xy = _moved(_points(barriers), Transformer.from_crs(crs, target, always_xy=True))
+    metres, node = cKDTree(nodes_xy).query(xy, distance_upper_bound=MEET_M)
+    on_street = np.isfinite(np.asarray(metres))
+    tags = pd.DataFrame(barriers.drop(columns=barriers.geometry.name)).map(_text)
+    return {
+        mode: np.unique(np.asarray(node, dtype=np.int64)[on_street & stopped_at_barriers(tags, mode)]) for mode in KEYS
+    }
 
 
 def metric_crs(lines: gpd.GeoDataFrame, crs: str | CRS | None, *, source: str) -> CRS:
@@ -206,15 +225,6 @@ def _centre(lines: gpd.GeoDataFrame, source: str) -> tuple[float, float]:
     return float(lon), float(lat)
 
 
-def _table(pieces: Pieces, tags: pd.DataFrame, crs: CRS, dropped: Mapping[str, int]) -> Streets:
-    """Streets of pieces whose `source` are positions in `tags`."""
-    columns = {"edge_id": np.arange(len(pieces.lines)), "u": pieces.u, "v": pieces.v}
-    frame = pd.DataFrame(columns | {"length_m": shapely.length(pieces.lines)})
-    known = tags.iloc[pieces.source].reset_index(drop=True)
-    edges = gpd.GeoDataFrame(pd.concat([frame, known], axis=1), geometry=pieces.lines, crs=crs)
-    return Streets(edges, pieces.nodes_xy, dropped)
-
-
 def _tags(lines: gpd.GeoDataFrame) -> pd.DataFrame:
     """The known tags of each line as text."""
     own = lines.rename(columns={old: new for old, new in _OTHER_NAMES.items() if new not in lines.columns})
@@ -232,3 +242,16 @@ def _text(value: object) -> str:
 
 def _moved(xy: Floats, to: Transformer) -> Floats:
     return np.column_stack(to.transform(xy[:, 0], xy[:, 1])).astype(float)
+
+
+def _projected(edges: gpd.GeoDataFrame, nodes_xy: Floats, target: CRS) -> tuple[gpd.GeoDataFrame, Floats]:
+    """Edges and nodes in another CRS; every edge begins and ends exactly at its nodes."""
+    same = CRS.from_user_input(edges.crs) == target
+    to = Transformer.from_crs(edges.crs, target, always_xy=True)
+    places = nodes_xy if same else _moved(nodes_xy, to)
+    xy, edge = shapely.get_coordinates(edges.geometry.to_numpy(), return_index=True)
+    xy = xy if same else _moved(xy, to)
+    first = np.searchsorted(edge, np.arange(len(edges)))
+    xy[first], xy[np.r_[first[1:], len(edge)] - 1] = places[edges["u"].to_numpy()], places[edges["v"].to_numpy()]
+    lines = np.asarray(shapely.linestrings(xy, indices=edge))
+    return gpd.GeoDataFrame(edges.drop(columns=edges.geometry.name), geometry=lines, crs=target), places

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numba
 import numpy as np
-import numpy.typing as npt
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from hotspot.errors import ConfigError
-from planning.network.modes import WALK_KMH, Network
+from planning.network import fast
+from planning.network.modes import WALK_KMH
+from planning.network.networks import Network
+from planning.network.searching import Doors, doors, search
 from planning.network.snapping import Snaps
 from planning.network.splitting import Bools, Floats, Ints
 
 STAYS = -1  # the way doesn't leave the edge that it begins on
-_MOST_ENTRIES = 8_000_000  # of a time table (origins, nodes) held at once: about 100 MB with its predecessors
+ENGINES = ("core", "fast")
+_MOST_PAIRS = 2_000_000  # held at once: about 100 MB with their doors
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,46 +27,50 @@ class Travel:
     travel_m: Floats
 
 
-@dataclass(frozen=True, eq=False)
-class Search:
-    """Ways from a block of origins to all destinations, street to street, without the bits off the street.
-
-    `seconds`, `metres` (k, m). `door` (k, m): the last edge is entered at its node u (0) or v (1), or `STAYS`. `before`
-    (k, N + k): predecessors, where row and column N + i stand for the i-th origin. `leaves_by_v` (k, 2): whether the
-    origin's edge is left by its node v, for a way that goes on at u (0) or v (1): on a loop these are one node.
-    """
-
-    seconds: Floats
-    metres: Floats
-    door: Ints
-    before: npt.NDArray[np.int32]
-    arcs: sparse.csr_array
-    leaves_by_v: Bools
-
-
-def travel(network: Network, origins: Snaps, destinations: Snaps, *, limit_s: float = np.inf) -> Travel:
+def travel(
+    network: Network,
+    origins: Snaps,
+    destinations: Snaps,
+    *,
+    limit_s: float = np.inf,
+    engine: str = "core",
+) -> Travel:
     """Least times and their lengths from every origin (n) to every destination (m).
 
     Places are on their edges, not at nodes; the bits between place and street are walked at 4.5 km/h and count. From a
     place to itself is 0. A place that isn't on a street reaches nothing. Above `limit_s` is inf, and isn't searched.
 
-    Raises ConfigError for a limit below 0.
+    `engine` "fast" needs the extra of that name: thousands of places by contraction hierarchies (RoutingKit), times
+    rounded to a millisecond per edge, and no lengths: `travel_m` is NaN where there is a way.
+
+    Raises ConfigError for a limit below 0, an unknown engine, or "fast" where it isn't installed.
     """
     if not limit_s >= 0:
         raise ConfigError(f"limit_s is {limit_s}; fix: give a number of seconds, 0 or more")
+    if engine not in ENGINES:
+        raise ConfigError(f"engine '{engine}' is unknown; fix: use one of: {', '.join(ENGINES)}")
     shape = (len(origins.edge), len(destinations.edge))
     seconds, metres = np.full(shape, np.inf), np.full(shape, np.inf)
-    for rows, found in searches(network, origins, destinations, limit_s=limit_s):
-        seconds[rows], metres[rows] = found.seconds, found.metres
+    between = _fast_ways if engine == "fast" else _core_ways
+    block = max(1, _MOST_PAIRS // max(shape[1], 1))
+    for low in range(0, shape[0], block):
+        rows = slice(low, low + block)
+        some = origins.take(np.arange(shape[0])[rows])
+        seconds[rows], metres[rows], _ = between(network, some, destinations, limit_s)
+        _off_the_street(some, destinations, seconds[rows], metres[rows])
+    lost = ~np.isfinite(seconds) | (seconds > limit_s)
+    seconds[lost], metres[lost] = np.inf, np.inf
+    return Travel(seconds, metres)
+
+
+def _off_the_street(origins: Snaps, destinations: Snaps, seconds: Floats, metres: Floats) -> None:
+    """Adds the bits between places and streets; from a place to itself there is nothing to go."""
     off_m = origins.distance_m[:, None] + destinations.distance_m[None, :]
     seconds += off_m * 3.6 / WALK_KMH
+    metres += off_m
     same = same_place(origins.place_xy[:, None], destinations.place_xy[None, :])
     same &= origins.ok[:, None] & destinations.ok[None, :]
-    seconds[same], metres[same], off_m[same] = 0.0, 0.0, 0.0
-    lost = ~(seconds <= limit_s)
-    lost |= ~np.isfinite(seconds)
-    seconds[lost], metres[lost] = np.inf, np.inf
-    return Travel(seconds, metres + off_m)
+    seconds[same], metres[same] = 0.0, 0.0
 
 
 def same_place(a: Floats, b: Floats) -> Bools:
@@ -76,109 +79,59 @@ def same_place(a: Floats, b: Floats) -> Bools:
     return found
 
 
-def searches(
-    network: Network, origins: Snaps, destinations: Snaps, *, limit_s: float = np.inf
-) -> Iterator[tuple[Ints, Search]]:
-    """Blocks of origins that are on streets, by row, small enough for the memory, each with its search."""
-    usable = np.flatnonzero(origins.ok)
-    block = max(1, _MOST_ENTRIES // (len(network.streets.nodes_xy) + 1))
-    for start in range(0, len(usable), block):
-        rows = usable[start : start + block]
-        yield rows, _search(network, origins.take(rows), destinations, limit_s)
+def _core_ways(network: Network, origins: Snaps, destinations: Snaps, limit_s: float) -> tuple[Floats, Floats, Ints]:
+    leave, enter = doors(network, origins, leaving=True), doors(network, destinations, leaving=False)
+    goals, goal = goal_nodes(enter)
+    found = search(network.arcs, leave, goals, limit_s=limit_s)
+    return join(network, origins, destinations, enter, found.seconds[:, goal], found.metres[:, goal])
 
 
-def _search(network: Network, origins: Snaps, destinations: Snaps, limit_s: float) -> Search:
-    arcs, arc_m, leaves_by_v = _with_origins(network, origins)
-    nodes, k = len(network.streets.nodes_xy), len(origins.edge)
-    starts = np.arange(nodes, nodes + k)
-    time, before = csgraph.dijkstra(arcs, indices=starts, limit=limit_s, return_predecessors=True)
-    doors = np.stack([network.u[destinations.edge], network.v[destinations.edge]])
-    length = _tree_metres(before, arcs.indptr, arcs.indices, arc_m, starts, doors.ravel()).reshape(k, 2, -1)
-    enter_s, enter_m = _ends(network, destinations, leaving=False)
-    seconds = time[:, doors] + enter_s.T[None]
-    door = np.argmin(seconds, axis=1)
-    best = np.take_along_axis(seconds, door[:, None], axis=1)[:, 0]
-    metres = np.take_along_axis(length + enter_m.T[None], door[:, None], axis=1)[:, 0]
-    _stay_on_edge(network, origins, destinations, best, metres, door)
-    metres[~np.isfinite(best)] = np.inf
-    return Search(best, metres, door, before, arcs, leaves_by_v)
+def _fast_ways(network: Network, origins: Snaps, destinations: Snaps, limit_s: float) -> tuple[Floats, Floats, Ints]:
+    leave, enter = doors(network, origins, leaving=True), doors(network, destinations, leaving=False)
+    starts, start = goal_nodes(leave)
+    goals, goal = goal_nodes(enter)
+    between = fast.node_times(network, starts, goals)
+    seconds = np.full((len(start), *goal.shape), np.inf)
+    for door in (0, 1):
+        by = leave.seconds[:, door, None, None] + between[start[:, door]][:, goal]
+        np.minimum(seconds, by, out=seconds)
+    return join(network, origins, destinations, enter, seconds, np.where(np.isfinite(seconds), np.nan, np.inf))
 
 
-def _with_origins(network: Network, origins: Snaps) -> tuple[sparse.csr_array, Floats, Bools]:
-    """The arcs with one more node per origin, from which arcs lead to the ends of its edge; metres per arc."""
-    leave_s, leave_m = _ends(network, origins, leaving=True)
-    ends = np.column_stack([network.u[origins.edge], network.v[origins.edge]])
-    loop = ends[:, 0] == ends[:, 1]
-    use = np.isfinite(leave_s)
-    # on a loop both ends are one node: only the quicker way out may stay
-    worse = np.column_stack([leave_s[:, 0] > leave_s[:, 1], leave_s[:, 0] <= leave_s[:, 1]])
-    use &= ~(loop[:, None] & worse)
-    leaves_by_v = np.column_stack([loop & use[:, 1], np.ones(len(loop), dtype=bool)])
-    size = len(network.streets.nodes_xy) + len(ends)
-    rows = np.r_[network.arcs.indptr, network.arcs.indptr[-1] + np.cumsum(use.sum(axis=1))]
-    columns = np.r_[network.arcs.indices, ends[use]].astype(np.int32)
-    data = np.r_[network.arcs.data, leave_s[use]]
-    arcs = sparse.csr_array((data, columns, rows.astype(np.int32)), shape=(size, size))
-    return arcs, np.r_[network.length_m[network.arc_edge], leave_m[use]], leaves_by_v
+def goal_nodes(enter: Doors) -> tuple[Ints, Ints]:
+    """The distinct nodes of doors that can be used, and which of them each door (m, 2) is at (0 where it can't be)."""
+    usable = np.isfinite(enter.seconds)
+    goals, which = np.unique(enter.node[usable], return_inverse=True)
+    goal = np.zeros(enter.node.shape, dtype=np.int64)
+    goal[usable] = which.ravel()
+    return (goals if len(goals) else np.zeros(1, dtype=np.int64)), goal
 
 
-def _ends(network: Network, snaps: Snaps, *, leaving: bool) -> tuple[Floats, Floats]:
-    """(n, 2) seconds and metres between each place and the ends u, v of its edge; inf against a one-way street."""
-    share = np.column_stack([snaps.fraction, 1.0 - snaps.fraction])
-    along, against = network.ahead[snaps.edge], network.back[snaps.edge]
-    allowed = np.column_stack([against, along] if leaving else [along, against])
-    allowed |= share == 0  # at the very node there is nothing to ride against
-    allowed &= snaps.ok[:, None]
-    cost_s = np.where(snaps.ok, network.cost_s[snaps.edge], 0.0)
-    return np.where(allowed, share * cost_s[:, None], np.inf), share * network.length_m[snaps.edge][:, None]
+def join(
+    network: Network, origins: Snaps, destinations: Snaps, enter: Doors, node_s: Floats, node_m: Floats
+) -> tuple[Floats, Floats, Ints]:
+    """(n, m) seconds, metres and the last door of ways from street to street, given those to each door (n, m, 2).
+
+    The door is 0 or 1 for the end u or v of the last edge, or `STAYS`.
+    """
+    by_door = node_s + enter.seconds
+    door = np.argmin(by_door, axis=2)
+    seconds = np.take_along_axis(by_door, door[..., None], axis=2)[..., 0]
+    metres = np.take_along_axis(node_m + enter.metres, door[..., None], axis=2)[..., 0]
+    _stay_on_edge(network, origins, destinations, seconds, metres, door)
+    metres[~np.isfinite(seconds)] = np.inf
+    return seconds, metres, door
 
 
 def _stay_on_edge(
-    network: Network, origins: Snaps, destinations: Snaps, best: Floats, metres: Floats, door: Ints
+    network: Network, origins: Snaps, destinations: Snaps, seconds: Floats, metres: Floats, door: Ints
 ) -> None:
     """Two places on one edge: straight along it, where its direction allows and nothing else is quicker."""
-    i, j = np.nonzero(origins.edge[:, None] == destinations.edge[None, :])
+    i, j = np.nonzero((origins.edge[:, None] == destinations.edge[None, :]) & origins.ok[:, None])
     edge, step = origins.edge[i], destinations.fraction[j] - origins.fraction[i]
     allowed = np.where(step > 0, network.ahead[edge], network.back[edge]) | (step == 0)
-    seconds = np.where(allowed, np.abs(step) * network.cost_s[edge], np.inf)
-    direct = allowed & (seconds <= best[i, j])
+    straight_s = np.zeros(len(edge))
+    straight_s[allowed & (step != 0)] = (np.abs(step) * network.cost_s[edge])[allowed & (step != 0)]
+    direct = allowed & (straight_s <= seconds[i, j])
     i, j, edge, step = i[direct], j[direct], edge[direct], step[direct]
-    best[i, j], metres[i, j], door[i, j] = seconds[direct], np.abs(step) * network.length_m[edge], STAYS
-
-
-@numba.njit(cache=True)
-def _tree_metres(
-    before: npt.NDArray[np.int32],
-    first_arc: npt.NDArray[np.int32],
-    arc_end: npt.NDArray[np.int32],
-    arc_m: Floats,
-    starts: Ints,
-    targets: Ints,
-) -> Floats:
-    """(k, t) metres along each least-time tree to the targets, inf where it doesn't reach.
-
-    Climbs from a target to the first node whose length is known and fills the lengths in on the way back, so no node is
-    walked twice.
-    """
-    out = np.full((before.shape[0], len(targets)), np.inf)
-    climbed = np.empty(before.shape[1], dtype=np.int64)
-    for k in range(before.shape[0]):
-        known = np.full(before.shape[1], -1.0)
-        known[starts[k]] = 0.0
-        for t in range(len(targets)):
-            node, steps = targets[t], 0
-            while known[node] < 0 and before[k, node] >= 0:
-                climbed[steps] = node
-                node, steps = before[k, node], steps + 1
-            if known[node] < 0:
-                continue
-            while steps > 0:
-                steps -= 1
-                child = climbed[steps]
-                for arc in range(first_arc[node], first_arc[node + 1]):
-                    if arc_end[arc] == child:
-                        known[child] = known[node] + arc_m[arc]
-                        break
-                node = child
-            out[k, t] = known[node]
-    return out
+    seconds[i, j], metres[i, j], door[i, j] = straight_s[direct], np.abs(step) * network.length_m[edge], STAYS

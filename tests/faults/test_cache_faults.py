@@ -46,7 +46,7 @@ def test_a_pickle_in_the_cache_is_never_loaded(source, tmp_path, monkeypatch, ca
 
 
 @pytest.mark.fault("CAC-02")
-@pytest.mark.parametrize("part", ["json", "edges.parquet", "nodes.npy"])
+@pytest.mark.parametrize("part", ["json", "edges.parquet", "nodes.npy", "more"])
 def test_a_truncated_cache_is_made_again_with_a_notice(source, tmp_path, caplog, part):
     folder = tmp_path / "cache"
     fresh = read_streets(source, cache=folder)
