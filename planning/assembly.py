@@ -14,7 +14,7 @@ from hotspot.hotspots import Hotspots
 from hotspot.times import parse_instant
 from planning.demand import make_demands
 from planning.force import DEFAULT_ROLES, may_serve, require_shifts_fit, shift_interval, team_blocked, touches_night
-from planning.network import Network, Snaps, Streets, routable, snap, travel
+from planning.network import Conditions, Network, Snaps, Streets, snap, travel, ways_of_moving
 from planning.problem import Problem, World
 
 
@@ -34,12 +34,13 @@ def build_problem(
     min_members: int = 2,
     night_min_members: int = 2,
     night_hours: tuple[str, str] = ("22:00", "06:00"),
+    conditions: Conditions | None = None,
 ) -> Problem:
     """The routing problem of the shifts that begin on `date`.
 
     Places are the patrol points, then one stop per hotspot. Travel times are whole seconds, rounded up: a team that
     arrives in time only by rounding is late. A place farther than `max_snap_m` from every street of a mode can't be
-    reached in that mode.
+    reached in that mode. `conditions`: own speeds, congestion and closures; a place at a closed street is nowhere else.
 
     Raises ConfigError when no shift is as long as one dwell.
     """
@@ -52,10 +53,14 @@ def build_problem(
         spots, start=first, end=last, dwell_min=dwell_min, revisit_gap_min=revisit_gap_min, max_visits=max_visits
     )
     places = _places(points, demands, str(spots.risk.grid.crs))
-    modes = tuple(dict.fromkeys(teams["mode"])) or ("walk",)
-    networks = {mode: routable(streets.to_crs(spots.risk.grid.crs), mode) for mode in modes}
-    snaps = {mode: snap(network, places, max_snap_m=max_snap_m) for mode, network in networks.items()}
-    times, lengths = _matrices(networks, snaps)
+    spans = [(origin + pd.Timedelta(seconds=a), origin + pd.Timedelta(seconds=b)) for a, b in shift_s.tolist()]
+    local = streets.to_crs(spots.risk.grid.crs)
+    moving = ways_of_moving(
+        local, list(teams["mode"]) or ["walk"], spans or [(first, last)], conditions or Conditions()
+    )
+    snaps = {name: snap(network, places, max_snap_m=max_snap_m) for name, network in moving.reopened.items()}
+    times, lengths = _matrices(moving.networks, snaps)
+    any_closed = any(len(edges) for closed in moving.closed.values() for _, edges in closed)
     point_index = {point: i for i, point in enumerate(points["id"])}
     start_place = np.array([point_index[point] for point in teams["point_id"]], dtype=np.int64)
     blocked = _blocked(teams, demands, roles, date, min_members, night_min_members, night_hours)
@@ -66,16 +71,18 @@ def build_problem(
         points=points,
         hotspots=spots,
         streets=streets,
-        networks=networks,
+        networks=moving.networks,
         place_snaps=snaps,
-        modes=modes,
+        modes=moving.names,
         blocked=blocked,
         team_blocked=team_blocked(teams, date=date, min_members=min_members),
+        moving=moving,
+        open_travel_s=_matrices(moving.reopened, snaps)[0] if any_closed else None,
     )
     return Problem.from_arrays(
         travel_s=times,
         travel_m=lengths,
-        team_mode=np.array([modes.index(mode) for mode in teams["mode"]], dtype=np.int64),
+        team_mode=moving.of[: len(teams)],
         team_start=start_place,
         team_end=start_place,
         shift_s=shift_s,

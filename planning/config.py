@@ -18,7 +18,7 @@ import pyproj
 from hotspot.coordinates import FORMS
 from hotspot.errors import ConfigError, Fault
 from hotspot.incidents import SAME_ID_RULES
-from planning.force import ACTIVITIES, ANY_ROLE, DEFAULT_ROLES, POINT_COLUMNS, ROLES, TEAM_COLUMNS
+from planning.force import ACTIVITIES, ANY_ROLE, DEFAULT_ROLES, MODES, POINT_COLUMNS, ROLES, TEAM_COLUMNS
 from planning.toml_table import TomlTable, nearest
 
 LANGUAGES = ("zh", "en")
@@ -69,6 +69,16 @@ class FileConfig:
 
 
 @dataclass(frozen=True)
+class StreetsConfig:
+    """The streets, and what is known about them: `speeds` are km/h by mode and class of street."""
+
+    path: Path
+    closures: Path | None = None
+    congestion: Path | None = None
+    speeds: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class HotspotsConfig:
     """How risk becomes hotspots. `patrol_found_weight` 0: incidents that patrols found don't attract patrols."""
 
@@ -102,7 +112,7 @@ class Config:
     district: DistrictConfig
     incidents: IncidentsConfig
     categories: Mapping[str, str]  # the incident's category -> activity, "" = not used for hotspots
-    streets: FileConfig
+    streets: StreetsConfig
     points: FileConfig
     teams: FileConfig
     roles: Mapping[str, tuple[str, ...]]  # activity -> the roles that may do it
@@ -152,7 +162,7 @@ def parse_config(table: Mapping[str, Any], *, folder: Path, path: str = "patrol.
         district=_district(root.table("district", required=True), folder),
         incidents=_incidents(root.table("incidents", required=True), folder),
         categories=_categories(root.table("categories", required=True)),
-        streets=_file(root.table("streets", required=True), folder, columns=()),
+        streets=_streets(root.table("streets", required=True), folder),
         points=_file(root.table("points", required=True), folder, columns=POINT_COLUMNS),
         teams=_file(root.table("teams", required=True), folder, columns=TEAM_COLUMNS),
         roles=_roles(root.table("roles")),
@@ -251,9 +261,23 @@ def _categories(table: TomlTable) -> dict[str, str]:
 
 def _file(table: TomlTable, folder: Path, *, columns: tuple[str, ...]) -> FileConfig:
     path = table.file("path", folder)
-    renamed = table.renamed(columns) if columns else {}
+    renamed = table.renamed(columns)
     table.finish()
     return FileConfig(path, renamed)
+
+
+def _streets(table: TomlTable, folder: Path) -> StreetsConfig:
+    path = table.file("path", folder)
+    closures, congestion = (
+        table.file(key, folder) if key in table.values else None for key in ("closures", "congestion")
+    )
+    by_mode = table.table("speeds")
+    speeds = {mode: by_mode.table(mode).numbers(least=0, most=200) for mode in MODES if mode in by_mode.values}
+    by_mode.asked.extend(MODES)
+    by_mode.finish()
+    table.asked.extend(["closures", "congestion"])
+    table.finish()
+    return StreetsConfig(path, closures, congestion, speeds)
 
 
 def _roles(table: TomlTable) -> dict[str, tuple[str, ...]]:

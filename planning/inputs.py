@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -22,7 +23,7 @@ from hotspot.notices import table_notices
 from hotspot.tables import open_table
 from planning.config import Config
 from planning.force import POINT_COLUMNS, TEAM_COLUMNS, read_points, read_teams
-from planning.network import Streets, read_streets
+from planning.network import Closures, Congestion, Streets, read_closures, read_congestion, read_streets
 
 Progress = Callable[[str], None]
 NEAR_A_STREET_M = 100.0
@@ -42,6 +43,8 @@ class Inputs:
     streets: Streets
     calendar: Calendar | None = None
     notices: tuple[str, ...] = ()
+    closures: Closures | None = None
+    congestion: Congestion | None = None
 
 
 @dataclass(eq=False)
@@ -54,6 +57,8 @@ class Findings:
     streets: Streets | None = None
     incidents: Incidents | None = None
     calendar: Calendar | None = None
+    closures: Closures | None = None
+    congestion: Congestion | None = None
     table_notices: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
@@ -74,7 +79,9 @@ class Findings:
         areas, incidents, points, teams, streets = self.areas, self.incidents, self.points, self.teams, self.streets
         if self.faults or areas is None or incidents is None or points is None or teams is None or streets is None:
             raise InputError(self.faults)
-        return Inputs(areas, incidents, points, teams, streets, self.calendar, tuple(self.notices))
+        return Inputs(
+            areas, incidents, points, teams, streets, self.calendar, tuple(self.notices), self.closures, self.congestion
+        )
 
     def as_dict(self, language: str) -> dict[str, Any]:
         """For JSON: `faults` (path, row, field, value, reason, fix, count), `incidents` (row counts), `notices`."""
@@ -87,10 +94,15 @@ class Findings:
         }
 
 
-def read_inputs(config: Config, *, strict: bool = False, progress: Progress = lambda stage: None) -> Inputs:
-    """Read areas, points, teams, streets and incidents. Raises one InputError with the faults of all of them."""
+def read_inputs(
+    config: Config, *, strict: bool = False, cache: Path | None = None, progress: Progress = lambda stage: None
+) -> Inputs:
+    """Read areas, points, teams, streets and incidents. Raises one InputError with the faults of all of them.
+
+    `cache`: a private folder for streets that were read before.
+    """
     share = 0.0 if strict else config.incidents.max_rejected_share
-    return look_into(config, max_rejected_share=share, progress=progress).inputs()
+    return look_into(config, max_rejected_share=share, cache=cache, progress=progress).inputs()
 
 
 def check_inputs(config: Config, *, progress: Progress = lambda stage: None) -> Findings:
@@ -101,7 +113,7 @@ def check_inputs(config: Config, *, progress: Progress = lambda stage: None) -> 
     return found
 
 
-def look_into(config: Config, *, max_rejected_share: float, progress: Progress) -> Findings:
+def look_into(config: Config, *, max_rejected_share: float, cache: Path | None = None, progress: Progress) -> Findings:
     """Read all inputs. A table that leans on a rejected one is read without it, so that its own faults still show."""
     crs = config.district.crs
     found = Findings()
@@ -126,7 +138,13 @@ def look_into(config: Config, *, max_rejected_share: float, progress: Progress) 
             found.table_notices += [f"{opened.path}: {notice}" for notice in table_notices(opened)]
     with found.collecting():
         progress("streets")
-        found.streets = read_streets(config.streets.path, crs=crs)
+        found.streets = read_streets(config.streets.path, crs=crs, cache=cache)
+    if config.streets.closures is not None:
+        with found.collecting():
+            found.closures = read_closures(config.streets.closures, crs=crs, timezone=config.district.timezone)
+    if config.streets.congestion is not None:
+        with found.collecting():
+            found.congestion = read_congestion(config.streets.congestion)
     with found.collecting():
         progress("incidents")
         found.incidents = _incidents(config, found.areas, max_rejected_share, progress)

@@ -21,6 +21,7 @@ from planning.checking import check
 from planning.config import Config, read_config
 from planning.force import shift_interval
 from planning.inputs import Inputs, read_inputs
+from planning.network import Conditions
 from planning.output.products import RunFacts, write_hotspot_products, write_plan_products
 from planning.output.runs import run_folder, write_manifest
 from planning.plan import Plan
@@ -28,6 +29,8 @@ from planning.problem import Problem
 from planning.solving.search import solve
 
 Progress = Callable[[str], None]
+CACHE = ".patrol-cache"  # beside the run: streets that were read before, for the next run
+WORTH_CACHING_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def run_plan(
     watch = Stopwatch(progress)
     with run_folder(out, force=force) as folder:
         with watch.stage("read"):
-            inputs = read_inputs(config, strict=strict, progress=progress)
+            inputs = read_inputs(config, strict=strict, cache=_cache(config, out), progress=progress)
         with watch.stage("risk"):
             start, end = _shift_span(inputs, day, date, config)
             risk = _risk(inputs, config, cutoff, end.ceil("h") - cutoff)
@@ -113,7 +116,7 @@ def run_hotspots(
     watch = Stopwatch(progress)
     with run_folder(out, force=force) as folder:
         with watch.stage("read"):
-            inputs = read_inputs(config, strict=strict, progress=progress)
+            inputs = read_inputs(config, strict=strict, cache=_cache(config, out), progress=progress)
         with watch.stage("risk"):
             risk = _risk(inputs, config, cutoff, horizon)
         with watch.stage("hotspots"):
@@ -125,6 +128,12 @@ def run_hotspots(
         manifest = facts.manifest("complete", plan=None, timings_s=watch.seconds)
         write_manifest(folder, manifest)
     return Run(out, manifest, facts.report(out, "complete", None))
+
+
+def _cache(config: Config, out: Path) -> Path | None:
+    """Where read streets are kept; None for a source that is read as quickly itself."""
+    path = config.streets.path
+    return out.parent / CACHE if path.is_file() and path.stat().st_size >= WORTH_CACHING_BYTES else None
 
 
 def _instants(config: Config, as_of: str | None, date: str) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -177,6 +186,7 @@ def _problem(spots: Hotspots, inputs: Inputs, config: Config, date: str) -> Prob
         inputs.streets,
         date=date,
         roles=config.roles,
+        conditions=Conditions(config.streets.speeds, inputs.closures, inputs.congestion, inputs.calendar),
         **vars(config.planning),
     )
 

@@ -33,6 +33,8 @@ class World:
     modes: tuple[str, ...]  # names of the first axis of `travel_s`
     blocked: npt.NDArray[np.str_]  # (V, D) why a team may not serve a demand; '' = it may
     team_blocked: Mapping[str, str]  # team id -> why it may do nothing at all
+    moving: Any = None  # closures and congestion; None: the networks hold at any time
+    open_travel_s: Floats | None = None  # `travel_s` if nothing were closed; None where nothing is
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -107,6 +107,13 @@ class TomlTable:
             return default
         return float(value)
 
+    def numbers(self, *, least: float, most: float) -> dict[str, float]:
+        """Every key of the table with its number, from `least` to `most`."""
+        for key, value in self.values.items():
+            if not is_number(value) or not least <= value <= most:
+                self.fault(key, f"must be a number from {least:g} to {most:g}", f"write {key} = 5", value)
+        return {key: float(value) for key, value in self.values.items() if is_number(value)}
+
     def whole(self, key: str, default: int, *, least: int) -> int:
         """A whole number of at least `least`."""
         value = self._take(key, default)

@@ -61,11 +61,11 @@ def class_speeds(highway: pd.Series, mode: str, speeds: Mapping[str, float] | No
     """
     table = {**SPEEDS[mode], **(speeds or {})}
     codes, kinds = pd.factorize(highway.fillna("").astype("str"))
-    kmh = [table.get(_first(str(kind)) or UNTAGGED, table[DEFAULT]) for kind in kinds]
+    kmh = [table.get(first_class(str(kind)) or UNTAGGED, table[DEFAULT]) for kind in kinds]
     return np.array(kmh, dtype=float)[codes] if len(kmh) else np.empty(0)
 
 
-def _first(several: str) -> str:
+def first_class(several: str) -> str:
     """The first class of an edge that was simplified from ways of several: `a;b` or `['a', 'b']`."""
     return re.split(r"[;,]", several.strip("[]"))[0].strip(" '\"").lower()
 

@@ -78,7 +78,8 @@ def _implied_oneway(ways: gpd.GeoDataFrame) -> pd.Series:
     """Roundabouts are one-way whether they say so or not, as OSMnx reads them."""
     told = ways["oneway"].fillna("").astype("str")
     implied = ways["junction"].eq("roundabout") & told.isin(["", "no", "false", "0"])
-    return told.mask(implied, "yes").astype("str")
+    found: pd.Series = told.mask(implied, "yes").astype("str")
+    return found
 
 
 def _unpacked(file: Path, folder: Path, source: str) -> Path:

@@ -93,6 +93,7 @@ class RunFacts:
         of_inputs = [_moved_out(notice, self.config.folder) for notice in self.inputs.notices]
         told = [f"incidents: {counts}", *of_inputs, *self._day_notices()]
         if plan is not None and plan.problem.world is not None:
+            told += plan.problem.world.moving.notices() if plan.problem.world.moving is not None else []
             told += [f"{team}: in no visit, {why}" for team, why in sorted(plan.problem.world.team_blocked.items())]
         return told
 
@@ -127,6 +128,7 @@ class RunFacts:
     def _input_entries(self) -> list[dict[str, Any]]:
         config = self.config
         tables = [config.district.areas, config.points.path, config.teams.path, config.streets.path]
+        tables += [path for path in (config.streets.closures, config.streets.congestion) if path is not None]
         entries = [*self.inputs.incidents.inputs]
         entries += [{"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in tables]
         return [entry | {"path": _moved_out(entry["path"], config.folder)} for entry in entries]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from planning.plan import Plan
-from planning.problem import Problem
+from planning.problem import Floats, Ints, Problem
 from planning.solving.instance import is_feasible
 
 SEVERITY = ("UNREACHABLE", "LEG", "WINDOW", "SHIFT", "OUTCOMPETED")  # the later, the nearer a team came to serving
@@ -68,7 +68,8 @@ def unserved_reasons(plan: Plan, *, blocked: npt.NDArray[np.str_] | None = None)
 
     Codes: the demand's most common entry of `blocked` (V, D) where no team may serve it (from the world when None; ROLE
     where neither tells), NO_TEAM where there is no team at all; else what stops the team that comes nearest when it
-    serves this demand alone: UNREACHABLE, LEG, WINDOW, SHIFT; OUTCOMPETED where it could, but for what it serves now.
+    serves this demand alone: UNREACHABLE, LEG, WINDOW, SHIFT; CLOSURE where closed streets are what stops it;
+    OUTCOMPETED where it could, but for what it serves now.
 
     >>> from planning.plan import make_plan
     >>> problem = Problem.from_arrays(
@@ -102,7 +103,10 @@ def _explain(plan: Plan, demand: int, blocked: npt.NDArray[np.str_] | None) -> U
     if not len(able):
         return _not_allowed(problem, demand, blocked)
     trips = [_alone(problem, int(team), demand) for team in able]
-    trip = min(trips, key=lambda t: (-SEVERITY.index(t.reason), t.need_s, t.team))
+    trip = min(trips, key=_nearness)
+    closed = _closed(problem, demand, able, trip)
+    if closed is not None:
+        return closed
     if trip.reason == "OUTCOMPETED":
         return _outcompeted(plan, demand, [t.team for t in trips if t.reason == "OUTCOMPETED"])
     return _out_of_reach(problem, demand, trip)
@@ -125,8 +129,35 @@ def _not_allowed(problem: Problem, demand: int, blocked: npt.NDArray[np.str_] | 
     )
 
 
-def _alone(problem: Problem, team: int, demand: int) -> _Trip:
-    travel = problem.travel_s[problem.team_mode[team]]
+def _nearness(trip: _Trip) -> tuple[int, float, int]:
+    return (-SEVERITY.index(trip.reason), trip.need_s, trip.team)
+
+
+def _closed(problem: Problem, demand: int, able: Ints, trip: _Trip) -> Unserved | None:
+    """The explanation by closures, where without them a team would come nearer to serving the demand."""
+    world = problem.world
+    if world is None or world.open_travel_s is None or trip.reason == "OUTCOMPETED":
+        return None
+    freely = min((_alone(problem, int(team), demand, world.open_travel_s) for team in able), key=_nearness)
+    if SEVERITY.index(freely.reason) <= SEVERITY.index(trip.reason):
+        return None
+    mode, who = int(problem.team_mode[freely.team]), _team(problem, freely.team)
+    here, there = int(problem.team_start[freely.team]), int(problem.demand_place[demand])
+    name = world.modes[mode]
+    labels = world.moving.closed_on_way(name, world.place_snaps[name], here, there)
+    labels += [
+        each for each in world.moving.closed_on_way(name, world.place_snaps[name], there, here) if each not in labels
+    ]
+    now_s, open_s = float(problem.travel_s[mode, here, there]), float(world.open_travel_s[mode, here, there])
+    now = f"takes {_minutes(now_s)}" if np.isfinite(now_s) else "doesn't exist"
+    detail = f"closed: {', '.join(labels)}; the way of {who}, {_minutes(open_s)} when open, {now}"
+    change = Relaxation(kind="way", team=freely.team)
+    return _unserved(demand, "CLOSURE", detail, f"open {', '.join(labels)}", change)
+
+
+def _alone(problem: Problem, team: int, demand: int, travel_s: Floats | None = None) -> _Trip:
+    """What the team would need, at the problem's travel times or at others."""
+    travel = (problem.travel_s if travel_s is None else travel_s)[problem.team_mode[team]]
     place = problem.demand_place[demand]
     out, back = float(travel[problem.team_start[team], place]), float(travel[place, problem.team_end[team]])
     if np.isinf(out) or np.isinf(back):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ from hotspot.errors import OutputError
 from hotspot.hotspots import Hotspots
 from hotspot.mapping import render_page
 from hotspot.mapping.explanation import explanation_text
-from planning.network import Streets
+from planning.network import Streets, catchments
 from planning.output.runs import MANIFEST, verify, write_manifest
 from planning.output.tables import PlanTables, tabulate
 from planning.plan import Plan
+from planning.problem import World
 from planning.release import __version__
 
 MOST_CELLS = 200  # of the worthiest; a page with every cell would hide the hotspots it is about
@@ -85,6 +87,7 @@ def plan_payload(
         "plan": plan.figures(),
         "teams": teams,
         "unserved": tables.unserved.to_dict("records"),
+        "catchments": _catchments(world),
     }
 
 
@@ -139,6 +142,30 @@ def _points(points: gpd.GeoDataFrame | None) -> list[Payload]:
         {"id": p.id, "name": p.name, "kind": p.kind, "lon": float(p.lon), "lat": float(p.lat), "teams": []}
         for p in points[["id", "name", "kind", "lon", "lat"]].itertuples(index=False)
     ]
+
+
+def _catchments(world: World) -> Payload:
+    """The part of the district that each patrol point is first in, by the mode that most teams have."""
+    counts = Counter(world.teams["mode"])
+    mode = min(counts, key=lambda each: (-counts[each], each)) if counts else "walk"
+    name = next((name for name in world.modes if world.networks[name].mode == mode), None)
+    if name is None:
+        return {"mode": mode, "points": []}
+    places = world.place_snaps[name].take(range(len(world.points)))
+    within = shapely.union_all(world.hotspots.risk.grid.cells.geometry.to_numpy())
+    frame = catchments(world.networks[name], places, within=within).frame.to_crs("EPSG:4326")
+    return {
+        "mode": mode,
+        "points": [
+            {
+                "point_id": str(world.points["id"].iloc[row.place]),
+                "rings": _rings(row.geometry),
+                "half_min": round(row.half_min, 1),
+                "most_min": round(row.most_min, 1),
+            }
+            for row in frame.itertuples()
+        ],
+    }
 
 
 def _areas(areas: Areas | None) -> list[Payload]:
