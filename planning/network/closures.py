@@ -64,8 +64,8 @@ def read_closures(path: str | os.PathLike[str], *, crs: str, timezone: str) -> C
     """
     frame = read_layer(local_path(path), os.fspath(path), columns=COLUMNS)
     rows = pd.RangeIndex(2, len(frame) + 2)
-    text = pd.DataFrame({name: frame[name].str.strip() if name in frame else "" for name in COLUMNS})
-    text = text.astype("str").set_axis(rows)
+    columns = {name: frame[name].str.strip().to_numpy() for name in COLUMNS if name in frame}
+    text = pd.DataFrame(columns, index=rows).reindex(columns=COLUMNS, fill_value="").astype("str")
     faults = RowFaults(os.fspath(path))
     shapes = frame.geometry.to_numpy()
     empty = pd.Series(shapely.is_missing(shapes) | shapely.is_empty(shapes), index=rows)
@@ -78,7 +78,7 @@ def read_closures(path: str | os.PathLike[str], *, crs: str, timezone: str) -> C
         raise InputError(Fault(os.fspath(path), "CRS unknown", "save the closures with their CRS"))
     ids = [each or f"closure {n}" for n, each in enumerate(text["id"], start=1)]
     known = pd.DataFrame({"id": ids, "name": text["name"].to_numpy()})
-    known = known.assign(modes=modes.to_numpy(), start=start.to_numpy(), end=end.to_numpy())
+    known = known.assign(modes=modes.to_numpy(), start=start.array, end=end.array)
     return Closures(gpd.GeoDataFrame(known, geometry=shapes, crs=frame.crs).to_crs(crs))
 
 
@@ -119,8 +119,10 @@ def _closed_by_part(streets: Streets, part: shapely.Geometry) -> Ints:
     count = max(1, int(np.ceil(shapely.length(part) / _SAMPLE_M)))
     shares = (np.arange(count) + 0.5) / count
     points = shapely.line_interpolate_point(np.full(count, part, dtype=object), shares, normalized=True)
-    edge, _, _ = nearest_segments(streets.segments, shapely.get_coordinates(points), rank=every, max_m=_BESIDE_M)
-    edges, samples = np.unique(edge[edge >= 0], return_counts=True)
-    along_m = samples * shapely.length(part) / count  # a street that the line only crosses has one sample or two
-    meant = along_m >= np.minimum(_BESIDE_M, shapely.length(lines[edges]) / 2)
-    return np.asarray(edges[meant], dtype=np.int64)
+    xy = shapely.get_coordinates(points)
+    edge, _, fraction = nearest_segments(streets.segments, xy, rank=every, max_m=_BESIDE_M)
+    beside = pd.Series(fraction[edge >= 0]).groupby(edge[edge >= 0])
+    length_m = shapely.length(lines[np.array(list(beside.groups), dtype=np.int64)])
+    along_m = (beside.max() - beside.min()).to_numpy() * length_m  # next to nothing where the line only crosses
+    meant = along_m >= np.minimum(_BESIDE_M, length_m / 2)
+    return np.array(list(beside.groups), dtype=np.int64)[meant]

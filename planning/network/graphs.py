@@ -22,25 +22,27 @@ Attributes = Mapping[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class GraphMarks:
-    """What a graph of OSMnx had besides the streets: its CRS, the ids and attributes of its nodes, those of its arcs.
+    """What a graph of OSMnx had besides the streets: its own CRS and attributes, those of its nodes and arcs, their ids.
 
     `arcs` has one pair per edge: key and attributes of the arc along its line, and of the one against it or None.
     """
 
     crs: str
+    graph: Attributes
     node_ids: tuple[Hashable, ...]
     nodes: tuple[Attributes, ...]
     arcs: tuple[tuple[tuple[int, Attributes], tuple[int, Attributes] | None], ...]
 
     def to_json(self) -> str:
         """As text, for the cache; values that JSON doesn't know become texts."""
-        return json.dumps([self.crs, self.node_ids, self.nodes, self.arcs], ensure_ascii=False, default=str)
+        parts = [self.crs, self.graph, self.node_ids, self.nodes, self.arcs]
+        return json.dumps(parts, ensure_ascii=False, default=str)
 
     @classmethod
     def from_json(cls, text: str) -> GraphMarks:
-        crs, node_ids, nodes, arcs = json.loads(text)
+        crs, graph, node_ids, nodes, arcs = json.loads(text)
         pairs = tuple((tuple(along), tuple(against) if against else None) for along, against in arcs)
-        return cls(crs, tuple(node_ids), tuple(nodes), pairs)
+        return cls(crs, graph, tuple(node_ids), tuple(nodes), pairs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +77,8 @@ def tables_of(graph: nx.MultiDiGraph[Any], *, source: str) -> GraphTables:
     shown = [_mark(arcs, attributes, a) for a in range(len(arcs))]
     pairs = tuple((shown[a], shown[b] if b >= 0 else None) for a, b in zip(keep.tolist(), twin.tolist(), strict=True))
     others = tuple({key: value for key, value in data.items() if key not in ("x", "y")} for data in places.values())
-    marks = GraphMarks(str(graph.graph["crs"]), tuple(places), others, pairs)
+    own = {name: value for name, value in graph.graph.items() if name != "crs"}
+    marks = GraphMarks(str(graph.graph["crs"]), own, tuple(places), others, pairs)
     return GraphTables(
         gpd.GeoDataFrame(frame, geometry=shapes[keep], crs=graph.graph["crs"]), nodes_xy, marks, measured
     )
@@ -87,7 +90,7 @@ def graph_of(edges: gpd.GeoDataFrame, nodes_xy: Floats, marks: GraphMarks | None
 
     Without `marks` nodes are numbered, and arcs have the `tags` that aren't empty.
     """
-    graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph(crs=edges.crs)
+    graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph(crs=edges.crs, **(marks.graph if marks else {}))
     ids: Sequence[Hashable] = marks.node_ids if marks else range(len(nodes_xy))
     known = marks.nodes if marks else [{}] * len(nodes_xy)
     places = zip(ids, nodes_xy.tolist(), known, strict=True)

@@ -130,8 +130,7 @@ def _stay_on_edge(
     i, j = np.nonzero((origins.edge[:, None] == destinations.edge[None, :]) & origins.ok[:, None])
     edge, step = origins.edge[i], destinations.fraction[j] - origins.fraction[i]
     allowed = np.where(step > 0, network.ahead[edge], network.back[edge]) | (step == 0)
-    straight_s = np.zeros(len(edge))
-    straight_s[allowed & (step != 0)] = (np.abs(step) * network.cost_s[edge])[allowed & (step != 0)]
+    straight_s = np.abs(step) * np.where(allowed & (step != 0), network.cost_s[edge], 0.0)
     direct = allowed & (straight_s <= seconds[i, j])
     i, j, edge, step = i[direct], j[direct], edge[direct], step[direct]
     seconds[i, j], metres[i, j], door[i, j] = straight_s[direct], np.abs(step) * network.length_m[edge], STAYS
