@@ -57,7 +57,7 @@ BRIDGE = shapely.box(490, 50, 510, 150)
 
 def shifted(shape):
     """Into UTM's usual numbers: the streets' made-up origin isn't on any map."""
-    return shapely.transform(shape, lambda xy: xy + [500_000, 4_200_000])
+    return shapely.transform(shape, lambda xy: np.add(xy, (500_000, 4_200_000)))
 
 
 def moved(streets):

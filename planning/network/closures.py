@@ -122,7 +122,8 @@ def _closed_by_part(streets: Streets, part: shapely.Geometry) -> Ints:
     xy = shapely.get_coordinates(points)
     edge, _, fraction = nearest_segments(streets.segments, xy, rank=every, max_m=_BESIDE_M)
     beside = pd.Series(fraction[edge >= 0]).groupby(edge[edge >= 0])
-    length_m = shapely.length(lines[np.array(list(beside.groups), dtype=np.int64)])
+    edges = np.array(list(beside.groups), dtype=np.int64)
+    length_m = shapely.length(lines[edges])
     along_m = (beside.max() - beside.min()).to_numpy() * length_m  # next to nothing where the line only crosses
     meant = along_m >= np.minimum(_BESIDE_M, length_m / 2)
-    return np.array(list(beside.groups), dtype=np.int64)[meant]
+    return np.asarray(edges[meant], dtype=np.int64)

@@ -41,7 +41,7 @@ def travel(
     place to itself is 0. A place that isn't on a street reaches nothing. Above `limit_s` is inf, and isn't searched.
 
     `engine` "fast" needs the extra of that name: thousands of places by contraction hierarchies (RoutingKit), times
-    rounded to a millisecond per edge, and no lengths: `travel_m` is NaN where there is a way.
+    rounded to a millisecond per edge, and no lengths: `travel_m` is NaN for ways over more than one edge.
 
     Raises ConfigError for a limit below 0, an unknown engine, or "fast" where it isn't installed.
     """
