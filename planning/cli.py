@@ -196,6 +196,24 @@ def verify(run: Annotated[Path, typer.Argument(metavar="RUN")], as_json: Json = 
         typer.echo(f"{run}: complete and unchanged")
 
 
+@app.command()
+def streets(
+    place: Annotated[str, typer.Argument(metavar="PLACE", help="a place's name, or a file of areas")],
+    out: Annotated[Path, typer.Option("--out", help="file to write: .graphml .gpkg .geojson .parquet")],
+    buffer_m: Annotated[float, typer.Option("--buffer-m", min=0.0, help="how far beyond the area")] = 1000.0,
+    overpass_url: Annotated[str | None, typer.Option("--overpass-url", help="another server's address")] = None,
+    nominatim_url: Annotated[str | None, typer.Option("--nominatim-url", help="another server's address")] = None,
+    force: Force = False,
+) -> None:
+    """Fetch the streets of a place from OpenStreetMap. The only command that uses the network."""
+    from planning.network.download import download_streets
+
+    done = download_streets(
+        place, out, buffer_m=buffer_m, overpass_url=overpass_url, nominatim_url=nominatim_url, force=force
+    )
+    typer.echo(done.summary())
+
+
 def _tell(manifest: dict[str, Any], lines: list[str], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(manifest, ensure_ascii=False, indent=2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -110,7 +110,8 @@ class Streets:
             edges["edge_id"] = np.arange(len(edges))
         if not len(edges):
             raise InputError(Fault(source, "no street in it", "give a graph made by OSMnx"))
-        return cls(edges, nodes_xy, dropped, source_crs=found.marks.crs, marks=marks)
+        barred = _barred_nodes(marks.nodes)
+        return cls(edges, nodes_xy, dropped, barred, source_crs=found.marks.crs, marks=marks)
 
     def summary(self) -> str:
         km = self.edges["length_m"].sum() / 1000
@@ -193,10 +194,20 @@ def _barred(barriers: gpd.GeoDataFrame, nodes_xy: Floats, crs: CRS, target: CRS)
     xy = _moved(_points(barriers), Transformer.from_crs(crs, target, always_xy=True))
     metres, node = cKDTree(nodes_xy).query(xy, distance_upper_bound=MEET_M)
     on_street = np.isfinite(np.asarray(metres))
-    tags = pd.DataFrame(barriers.drop(columns=barriers.geometry.name)).map(_text)
+    tags = pd.DataFrame(barriers.drop(columns=barriers.geometry.name)).map(_text).astype("str")
     return {
         mode: np.unique(np.asarray(node, dtype=np.int64)[on_street & stopped_at_barriers(tags, mode)]) for mode in KEYS
     }
+
+
+def _barred_nodes(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Ints]:
+    """The same for a graph's nodes, by their attributes."""
+    rows = [n for n, data in enumerate(nodes) if data.get("barrier")]
+    if not rows:
+        return {}
+    columns = ["barrier", *dict.fromkeys(key for keys in KEYS.values() for key in keys)]
+    tags = pd.DataFrame([nodes[n] for n in rows]).reindex(columns=columns).map(_text).astype("str")
+    return {mode: np.array(rows, dtype=np.int64)[stopped_at_barriers(tags, mode)] for mode in KEYS}
 
 
 def metric_crs(lines: gpd.GeoDataFrame, crs: str | CRS | None, *, source: str) -> CRS:
