@@ -97,8 +97,8 @@ def routable(streets: Streets, mode: str, *, speeds: Mapping[str, float] | None 
     if wrong:
         raise ConfigError(f"speeds {', '.join(wrong)} are impossible; fix: give km/h, 0 to bar a class of street")
     length_m = streets.edges["length_m"].to_numpy(dtype=float)
-    with np.errstate(divide="ignore"):
-        free_s = length_m * 3.6 / edge_kmh(streets.edges, mode, speeds)
+    kmh = edge_kmh(streets.edges, mode, speeds)
+    free_s = np.where(kmh > 0, length_m * 3.6 / np.where(kmh > 0, kmh, 1.0), np.inf)
     ahead, back = allowed_directions(streets.edges, mode)
     ahead, back = ahead & np.isfinite(free_s), back & np.isfinite(free_s)
     passable = np.ones(len(streets.nodes_xy), dtype=bool)
