@@ -12,10 +12,10 @@ const PatrolMap = (() => {
   let onSpot = () => {}, onPoint = () => {};
 
   const streets = PatrolStreets.layer(data.streets, () => [Patrol.colour("major"), Patrol.colour("street")]);
-  const groups = { streets, areas: L.layerGroup(), cells: L.layerGroup(), hotspots: L.layerGroup(), routes: L.layerGroup(), points: L.layerGroup() };
+  const groups = { streets, areas: L.layerGroup(), catchments: L.layerGroup(), cells: L.layerGroup(), hotspots: L.layerGroup(), routes: L.layerGroup(), points: L.layerGroup() };
   const shown = new Set(["streets", "areas", "hotspots", "routes", "points"]);
   const eta = L.layerGroup().addTo(map);
-  const present = { streets: data.streets.lines, areas: data.areas.features, cells: Object.keys(data.cells.rings), hotspots: data.hotspots, routes: data.teams, points: data.points };
+  const present = { streets: data.streets.lines, areas: data.areas.features, catchments: data.catchments?.points ?? [], cells: Object.keys(data.cells.rings), hotspots: data.hotspots, routes: data.teams, points: data.points };
   const names = Object.keys(groups).filter((name) => present[name].length);
 
   const areas = data.areas.features.map((area) => L.polygon(latlngs(area.rings), { renderer: under, fill: false, weight: 1, opacity: 0.55, dashArray: "6 5", interactive: false }).addTo(groups.areas));
@@ -26,6 +26,8 @@ const PatrolMap = (() => {
   });
   const polygons = data.hotspots.map((spot) => L.polygon(latlngs(spot.rings), { renderer, bubblingMouseEvents: false })
     .bindTooltip(() => note(spot), { sticky: true, opacity: 1 }).on("click", () => onSpot(spot.id)).addTo(groups.hotspots));
+  const zones = tinted(present.catchments).map(([zone, tint]) => ({ tint, shape: L.polygon(latlngs(zone.rings), { renderer, weight: 1.5 })
+    .bindTooltip(() => first(zone), { sticky: true, opacity: 1 }).addTo(groups.catchments) }));
   const markers = data.points.map((point) => {
     const dot = make("i", point.id.replace(/^\D+0*(?=\d)/, "").slice(0, 4) || point.id.slice(0, 4), { class: "dot" });
     const icon = L.divIcon({ className: "spot", html: dot, iconSize: [25, 25] });
@@ -35,6 +37,22 @@ const PatrolMap = (() => {
     marker.on("add", () => marker.getElement().setAttribute("aria-label", `${t("patrol_point")} ${point.id} ${point.name}`));
     return marker;
   });
+
+  /* Zones that share a border vertex get different tints: the first that no neighbour has. */
+  function tinted(all) {
+    const at = new Map(), given = [];
+    all.forEach((zone, i) => { for (const place of zone.rings.flat()) { const key = place.join(); if (at.has(key)) at.get(key).add(i); else at.set(key, new Set([i])); } });
+    all.forEach((zone, i) => {
+      const taken = new Set(zone.rings.flat().flatMap((place) => [...at.get(place.join())]).map((j) => given[j]));
+      given[i] = [0, 1, 2, 3, 4, 5].find((tint) => !taken.has(tint)) ?? i % 6;
+    });
+    return all.map((zone, i) => [zone, given[i]]);
+  }
+  function first(zone) {
+    const minutes = (value) => `${Math.ceil(value)} ${t("minutes")}`;
+    return make("div", null, {}, make("b", `${zone.point_id} ${Patrol.point(zone.point_id)?.name ?? ""}`), make("div", `${t("first_there")} · ${t(data.catchments.mode)}`),
+      make("div", `${t("half_within")} ${minutes(zone.half_min)} · ${t("all_within")} ${minutes(zone.most_min)}`));
+  }
 
   function note(spot) {
     const value = spot.hourly[state.hour];
@@ -54,6 +72,7 @@ const PatrolMap = (() => {
     });
     for (const cell of cells) cell.shape.setStyle({ fillColor: ramp[Patrol.classOf(cell.risk[state.hour] ?? 0, cellEdges)], fillOpacity: fill * 0.6 });
     for (const shape of areas) shape.setStyle({ color: Patrol.colour("area") });
+    for (const { shape, tint } of zones) shape.setStyle({ color: Patrol.colour("soft"), fillColor: Patrol.colour("zone" + tint), fillOpacity: 0.35 });
   }
 
   function drawRoutes() {
@@ -91,6 +110,7 @@ const PatrolMap = (() => {
   function setLayer(name, on) {
     shown[on ? "add" : "delete"](name);
     if (on) groups[name].addTo(map); else groups[name].remove();
+    if (on && name === "catchments") for (const { shape } of zones) shape.bringToBack();
     if (on && name === "points") drawRoutes();
     $("attribution").hidden = !data.attribution;
   }
