@@ -16,6 +16,15 @@ from hotspot.grid import Grid, make_grid
 from hotspot.hotspots import Hotspots, select_hotspots
 from hotspot.incidents import Incidents, read_incidents
 from hotspot.statistics.aoristic_weights import aoristic
+from hotspot.statistics.displacement import wdd
+from hotspot.statistics.emerging import emerging_hotspots, mann_kendall
+from hotspot.statistics.getis_ord import general_g, local_g
+from hotspot.statistics.kernel import kernel_density, likely_bandwidth, space_time_density
+from hotspot.statistics.key_times import hour_of_week_table, key_windows
+from hotspot.statistics.moran import local_moran
+from hotspot.statistics.near_repeat import jacquez, knox, knox_table, mantel
+from hotspot.statistics.scan import ScanCluster, scan_permutation, scan_poisson
+from hotspot.statistics.st_clusters import hdbscan, st_dbscan
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
@@ -36,12 +45,32 @@ __all__ = [
     "OutputError",
     "PlanError",
     "Risk",
+    "ScanCluster",
     "aoristic",
     "count_cube",
+    "emerging_hotspots",
     "forecast",
+    "general_g",
+    "hdbscan",
+    "hour_of_week_table",
+    "jacquez",
+    "kernel_density",
+    "key_windows",
+    "knox",
+    "knox_table",
+    "likely_bandwidth",
+    "local_g",
+    "local_moran",
     "make_grid",
+    "mann_kendall",
+    "mantel",
     "read_areas",
     "read_calendar",
     "read_incidents",
+    "scan_permutation",
+    "scan_poisson",
     "select_hotspots",
+    "space_time_density",
+    "st_dbscan",
+    "wdd",
 ]

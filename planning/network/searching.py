@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
+from hotspot.statistics.threads import in_threads
 from planning.network.networks import Network
 from planning.network.snapping import Snaps
 from planning.network.splitting import Floats, Ints
 from planning.network.topology import Arcs
 
 UNREACHED = -1  # in `before`: no way leads there; arc numbers are 0 and more, doors -2 and less
-_LEAST_PER_THREAD = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,18 +77,6 @@ def search(arcs: Arcs, starts: Doors, goals: Ints, *, limit_s: float = np.inf, w
 
     in_threads(rows, k)
     return Found(seconds, metres, before)
-
-
-def in_threads(rows: Callable[[int, int], Any], count: int) -> None:
-    """`rows(low, high)` over all of `count` rows, on all cores; for kernels that hold no lock."""
-    workers = min(os.cpu_count() or 1, count // _LEAST_PER_THREAD)
-    if workers < 2:
-        rows(0, count)
-        return
-    size = -(-count // (4 * workers))
-    with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(partial(rows, low, min(low + size, count))) for low in range(0, count, size)]:
-            done.result()
 
 
 @numba.njit(cache=True, nogil=True)
