@@ -138,7 +138,7 @@ def _discoveries(p: npt.NDArray[np.float32], alpha: float) -> Bools:
     """Benjamini-Hochberg over bins that share few distinct p-values."""
     kinds, counts = np.unique(p, return_counts=True)
     rank = np.cumsum(counts)
-    passed = np.flatnonzero(kinds <= alpha * rank / rank[-1])
+    passed = np.flatnonzero(kinds <= alpha * rank / max(p.size, 1))
     limit = kinds[passed[-1]] if len(passed) else -1.0
     found: Bools = p <= limit
     return found

@@ -122,7 +122,7 @@ def _standardised(weights: sparse.csr_array, star: bool) -> sparse.csr_array:
 
 
 def _own_weight(weights: sparse.csr_array, row_standardised: bool) -> Floats:
-    if not row_standardised:
+    if not row_standardised and weights.nnz:
         return np.asarray(weights.max(axis=1).todense(), dtype=np.float64).ravel()
     return np.asarray(1.0 - weights.sum(axis=1), dtype=np.float64).ravel()
 

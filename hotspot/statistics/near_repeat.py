@@ -74,7 +74,7 @@ def knox(
     Raises ConfigError for negative bounds, or more than 50 million pairs near in place.
     """
     if max_m < 0 or max_t < 0:
-        raise ConfigError(f"max_m = {max_m}, max_t = {max_t}; fix: give bounds of 0 or more")
+        raise ConfigError(f"max_m = {max_m}, max_t = {max_t} can't be; fix: give bounds of 0 or more")
     places, times, _ = events_of(xy, t)
     i, j = near_pairs(places, max_m)
     n, near_place = len(times), len(i)
