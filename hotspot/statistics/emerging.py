@@ -46,9 +46,8 @@ def emerging_hotspots(
     numbers, else normal; after Benjamini-Hochberg over all bins with `fdr`. The trend is Mann-Kendall's test of the cell's z.
 
     Columns: `category` (one of CATEGORIES), `tau` (Kendall's tau-b of z against time), `p` (two-sided, of the trend),
-    `hot`, `cold` (steps), `last_z`. A cube without variation, or of one step, has no pattern and NaN. `reading` "sfdep"
-    calls a cell consecutive only with at least two hot steps in all at the end and none elsewhere as here, but new even
-    if it was cold before, and asks for no trend in the sporadic and oscillating ones: see `classify`.
+    `hot`, `cold` (steps), `last_z`. A cube without variation, or of one step, has no pattern and NaN. `reading`: "arcgis"
+    or "sfdep", where the two read the definitions differently (see `classify`).
 
     Raises ConfigError for negative or missing counts, another shape or unequal weights.
 
@@ -214,42 +213,62 @@ def classify(
     it, hot in less than 90 %. Intensifying, diminishing: hot in 90 % of the steps, the last among them, with a trend up,
     down. Persistent: the same without one. Sporadic: hot at the last step and on and off before, less than 90 %, never
     cold. Oscillating: the same, but cold at some step. Historical: not hot at the last step, but in 90 % of all. Cold ones
-    likewise; where a history fits both sides the last step decides. `reading` "sfdep" lets a run at the end be
-    consecutive, and a first hot step new, only if the cell was never cold; else they are oscillating.
+    likewise; where a history fits both sides the hot one is told.
+
+    `reading` "sfdep" (the R package's): new and consecutive only if no other step is significant either way; persistent
+    and sporadic don't ask for the last step, so that a history that ended long ago is sporadic; historical ones are hot
+    in 90 % of the steps, cold at the last, and have a trend.
     """
+    names = np.full(len(hot), NO_PATTERN, dtype=object)
     if hot.shape[1] == 0:
-        return np.full(len(hot), NO_PATTERN, dtype=object)
+        return names
     rising = (trend_p <= alpha) & (trend_z > 0)
     falling = (trend_p <= alpha) & (trend_z < 0)
-    names = np.full(len(hot), NO_PATTERN, dtype=object)
+    kinds_of = _kinds_of_sfdep if reading == "sfdep" else _kinds
     for mine, against, up, down, side in ((hot, cold, rising, falling, "hot"), (cold, hot, falling, rising, "cold")):
-        kind = _kinds(mine, against, up, down, strict=reading == "sfdep")
-        for name in KINDS:
-            names[(kind == name) & (names == NO_PATTERN)] = f"{name} {side} spot"
+        left = np.ones(len(hot), dtype=bool)
+        for name, holds in kinds_of(mine, against, up, down):
+            names[holds & left & (names == NO_PATTERN)] = f"{name} {side} spot"
+            left &= ~holds
     return names
 
 
-def _kinds(mine: Bools, against: Bools, up: Bools, down: Bools, *, strict: bool) -> npt.NDArray[np.object_]:
-    steps = mine.shape[1]
-    often, last = mine.sum(axis=1), mine[:, -1]
-    run = np.where(mine.all(axis=1), steps, np.argmin(mine[:, ::-1], axis=1))  # steps at the end without a break
-    mostly = often >= _MOSTLY * steps
+def _kinds(mine: Bools, against: Bools, up: Bools, down: Bools) -> list[tuple[str, Bools]]:
+    """The rules in the order in which they are asked."""
+    often, last, run, mostly = _facts(mine)
     turned = against.any(axis=1)
-    clear = ~turned if strict else np.ones(len(mine), dtype=bool)
-    kind = np.full(len(mine), "", dtype=object)
-    rules = (
-        ("new", last & (often == 1) & ~mostly & clear),
-        ("consecutive", last & (run >= 2) & (run == often) & ~mostly & clear),
+    return [
+        ("new", last & (often == 1) & ~mostly),
+        ("consecutive", last & (run >= 2) & (run == often) & ~mostly),
         ("intensifying", last & mostly & up),
         ("diminishing", last & mostly & down),
         ("persistent", last & mostly),
         ("oscillating", last & ~mostly & turned),
         ("sporadic", last & ~mostly),
         ("historical", ~last & mostly),
-    )
-    for name, holds in rules:
-        kind[holds & (kind == "")] = name
-    return kind
+    ]
+
+
+def _kinds_of_sfdep(mine: Bools, against: Bools, up: Bools, down: Bools) -> list[tuple[str, Bools]]:
+    often, last, run, mostly = _facts(mine)
+    turned = against.any(axis=1)
+    return [
+        ("new", last & (often == 1) & ~turned),
+        ("consecutive", last & (run == often) & ~turned & ~mostly),
+        ("intensifying", last & mostly & up),
+        ("persistent", mostly & ~up & ~down),
+        ("diminishing", last & mostly & down),
+        ("sporadic", (often > 0) & ~mostly & ~turned),
+        ("oscillating", last & ~mostly & turned),
+        ("historical", mostly & against[:, -1]),
+    ]
+
+
+def _facts(mine: Bools) -> tuple[npt.NDArray[np.int64], Bools, npt.NDArray[np.int64], Bools]:
+    """(N,) how often, whether at the last step, for how many steps without a break at the end, whether in 90 %."""
+    steps, often = mine.shape[1], mine.sum(axis=1)
+    run = np.where(mine.all(axis=1), steps, np.argmin(mine[:, ::-1], axis=1))
+    return often, mine[:, -1], run, often >= _MOSTLY * steps
 
 
 def _checked(cube: npt.NDArray[Any], neighbours: Neighbours, reading: str) -> sparse.csr_array:

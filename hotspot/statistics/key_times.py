@@ -92,7 +92,9 @@ def key_windows(
     """
     table = np.asarray(counts, dtype=np.float64)
     if table.ndim != 1 or not 0 < share <= 1 or not 1 <= least_h <= max(len(table), 1):
-        raise ConfigError(f"share = {share}, least_h = {least_h} can't be for {table.shape} hours; fix: give a share above 0 and up to 1")
+        raise ConfigError(
+            f"share = {share}, least_h = {least_h} can't be for {table.shape} hours; fix: give a share above 0 and up to 1"
+        )
     total = float(table.sum())
     if total <= 0:
         return KeyTimes((), np.zeros(len(table), dtype=bool), 0.0, 0.0, 1.0)
