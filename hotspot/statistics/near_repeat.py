@@ -25,7 +25,7 @@ from hotspot.statistics.events import Floats, Ints, events_of
 MOST_PAIRS = 50_000_000  # held at once; more would not fit, and the bounds join nearly everything
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class KnoxResult:
     """`observed` pairs near in place and time, the number `expected` by chance, `z`, and `p_value` = P(X >= observed).
 

@@ -27,7 +27,7 @@ Replicate = Callable[[np.random.Generator], Ints]
 _SAME_M = 1e-9
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class ScanCluster:
     """`locations` (indices, ascending), `start` and `end` (time indices, inclusive), `observed` and `expected` cases, the
     log likelihood ratio `llr`, and `p_value` by simulation: of the best cluster of a map made by chance."""
