@@ -14,6 +14,7 @@ from scipy import stats
 
 from hotspot.errors import ConfigError
 from hotspot.forecasting.risk import Risk
+from hotspot.situation import cell_state
 
 Ints = npt.NDArray[np.int64]
 OBSERVED_DAYS = 364.0  # whole weeks, so that each hour of the week is seen equally often
@@ -53,6 +54,7 @@ def select_hotspots(
     area_share: float = 0.02,
     key_hours_share: float = 0.4,
     max_radius_m: float = 400.0,
+    least_addresses: int = 0,
     start: pd.Timestamp | None = None,
     end: pd.Timestamp | None = None,
 ) -> Hotspots:
@@ -66,6 +68,9 @@ def select_hotspots(
     `p_value` answers: would a district that was equally risky everywhere record so many here at these hours? Poisson
     upper tail times the number of cells (Bonferroni), because the place was picked after looking.
 
+    `least_addresses` is for products that leave the house: a place whose incidents of the year before come from fewer
+    addresses (to the metre) points at single homes, and is withheld. Give 8 for publication.
+
     No risk anywhere gives an empty frame with the same columns. Raises ConfigError for shares outside (0, 1].
     """
     _check_shares(area_share=area_share, key_hours_share=key_hours_share)
@@ -75,17 +80,34 @@ def select_hotspots(
     )
     parameters = {"area_share": area_share, "key_hours_share": key_hours_share, "max_radius_m": max_radius_m}
     if not len(hours) or not risk.expected[:, hours].any():
-        empty = gpd.GeoDataFrame({name: [] for name in COLUMNS}, geometry=[], crs=risk.grid.crs)
-        return Hotspots(empty, (), np.empty((0, len(risk.starts))), risk, parameters)
+        return Hotspots(_no_hotspots(risk), (), np.empty((0, len(risk.starts))), risk, parameters)
     best = max(1, round(key_hours_share * len(hours)))
     worth = np.sort(risk.expected[:, hours], axis=1)[:, -best:].sum(axis=1)
-    places = _grow(_worthiest(worth, risk, area_share), worth, risk, max_radius_m)
+    grown = _grow(_worthiest(worth, risk, area_share), worth, risk, max_radius_m)
+    places = [place for place in grown if addresses_in(risk, place) >= least_addresses]
+    parameters |= {"least_addresses": least_addresses, "withheld": len(grown) - len(places)}
+    if not places:
+        return Hotspots(_no_hotspots(risk), (), np.empty((0, len(risk.starts))), risk, parameters)
     rows = [_hotspot(place, hours, best, risk) for place in places]
+    state = cell_state(risk.history, risk.grid)
+    for row, place in zip(rows, places, strict=True):
+        row["explanation"]["statistics"] = state.of_place(place) if state is not None else None
     order = sorted(range(len(rows)), key=lambda i: (-rows[i]["expected"], int(places[i][0])))
     ranked = [rows[i] | {"hotspot_id": f"H{k:02d}", "rank": k} for k, i in enumerate(order, start=1)]
     frame = gpd.GeoDataFrame(ranked, geometry="geometry", crs=risk.grid.crs)[[*COLUMNS, "geometry"]]
     cells = tuple(places[i] for i in order)
     return Hotspots(frame, cells, np.array([risk.expected[place].sum(axis=0) for place in cells]), risk, parameters)
+
+
+def addresses_in(risk: Risk, cells: Ints) -> int:
+    """How many distinct addresses the incidents of the year before have in these cells."""
+    history = risk.history
+    here = np.isin(history.cell, cells) & (history.age_days <= OBSERVED_DAYS) & (history.weight > 0)
+    return len(np.unique(history.address[here]))
+
+
+def _no_hotspots(risk: Risk) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame({name: [] for name in COLUMNS}, geometry=[], crs=risk.grid.crs)
 
 
 def _check_shares(**shares: float) -> None:

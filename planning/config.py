@@ -80,7 +80,10 @@ class StreetsConfig:
 
 @dataclass(frozen=True)
 class HotspotsConfig:
-    """How risk becomes hotspots. `patrol_found_weight` 0: incidents that patrols found don't attract patrols."""
+    """How risk becomes hotspots. `patrol_found_weight` 0: incidents that patrols found don't attract patrols.
+
+    `least_addresses` (8 for publication): places with incidents from fewer addresses are withheld from every product.
+    """
 
     cell_m: float = 250.0
     model: str = "auto"
@@ -88,6 +91,7 @@ class HotspotsConfig:
     key_hours_share: float = 0.5
     max_radius_m: float = 400.0
     patrol_found_weight: float = 0.0
+    least_addresses: int = 0
 
 
 @dataclass(frozen=True)
@@ -306,6 +310,7 @@ def _hotspots(table: TomlTable) -> HotspotsConfig:
         key_hours_share=table.number("key_hours_share", default.key_hours_share, above=0, most=1),
         max_radius_m=table.number("max_radius_m", default.max_radius_m, above=0),
         patrol_found_weight=table.number("patrol_found_weight", default.patrol_found_weight, least=0, most=1),
+        least_addresses=table.whole("least_addresses", default.least_addresses, least=0),
     )
     table.finish()
     return found

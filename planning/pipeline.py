@@ -174,6 +174,7 @@ def _hotspots(risk: Risk, config: Config, **window: pd.Timestamp) -> Hotspots:
         area_share=config.hotspots.area_share,
         key_hours_share=config.hotspots.key_hours_share,
         max_radius_m=config.hotspots.max_radius_m,
+        least_addresses=config.hotspots.least_addresses,
         **window,
     )
 

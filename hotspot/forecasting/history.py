@@ -26,7 +26,8 @@ class History:
 
     `cell` (n,) index into the grid, `hours` how each incident spreads over the 168 hours of the local week (an interval
     over its hours, a date alone over its day, an interval over 30 days not at all), `age_days` (n,) before `as_of`,
-    `weight` (n,) from the source rule, `category` and `activity` (n,). `days` is the length of the history: from the
+    `weight` (n,) from the source rule, `category` and `activity` (n,), `address` (n,) equal for incidents within the same
+    square metre. `days` is the length of the history: from the
     local midnight before its first incident to `as_of`.
     """
 
@@ -36,6 +37,7 @@ class History:
     weight: npt.NDArray[np.float64]
     category: npt.NDArray[np.object_]
     activity: npt.NDArray[np.object_]
+    address: npt.NDArray[np.int64]
     days: float
     as_of: pd.Timestamp
 
@@ -88,9 +90,17 @@ def past_of(
         weight=np.where(table["source"] == "patrol", patrol_found_weight, 1.0),
         category=table["category"].to_numpy(dtype=object),
         activity=activity,
+        address=_addresses(places),
         days=max((as_of - first_day).total_seconds() / DAY_S, 1.0),
         as_of=as_of,
     )
+
+
+def _addresses(places: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """(n,) a number for each distinct place, to the metre."""
+    if not len(places):
+        return np.empty(0, dtype=np.int64)
+    return np.unique(np.round(places), axis=0, return_inverse=True)[1].ravel().astype(np.int64)
 
 
 def _activities(category: pd.Series[str], categories: Mapping[str, str] | None) -> npt.NDArray[np.object_]:

@@ -247,10 +247,16 @@ def _within(first: Ints, j: Ints, times: Floats, max_t: float) -> int:
     return count
 
 
+@numba.njit(cache=True)
 def _band_counts(i: Ints, j: Ints, times: Floats, band: Ints, edges_t: Floats, n_m: int) -> npt.NDArray[np.int64]:
-    lag = np.searchsorted(edges_t, np.abs(times[i] - times[j]), side="left")
-    n_t = len(edges_t)
-    return np.bincount((band * (n_t + 1) + lag), minlength=n_m * (n_t + 1)).reshape(n_m, n_t + 1)[:, :n_t]
+    counts = np.zeros((n_m, len(edges_t)), dtype=np.int64)
+    for p in range(len(i)):
+        lag = abs(times[i[p]] - times[j[p]])
+        for b in range(len(edges_t)):
+            if lag <= edges_t[b]:
+                counts[band[p], b] += 1
+                break
+    return counts
 
 
 def _variance(near_s: int, near_t: int, degree_s: Floats, degree_t: Floats, n: int) -> float:

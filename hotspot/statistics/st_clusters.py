@@ -15,8 +15,10 @@ from hotspot.errors import ConfigError
 from hotspot.statistics.events import Floats, Ints, events_of
 
 NOISE = -1
+Stacks = tuple[Ints, Ints, Ints]
 _MARGIN = 1e-9  # cells are smaller by that share, so that rounding puts no two of one cell too far apart
 _SIDE = (1 - _MARGIN) / np.sqrt(2.0)  # of a cell in units of eps: two events of one cell are near each other
+_MOST_TABLE = 4_000_000
 _REACH = 2  # cells of that side in which a near event can lie
 _MOST_NEAR = 5 * (2 * _REACH + 1) ** 2 + 1
 
@@ -118,9 +120,10 @@ def _clusters(places: Floats, times: Floats, eps_m: float, eps_t: float, min_sam
     cells = np.ascontiguousarray(keys[new])
     del keys, new
     at, when = places[order], times[order]
-    core = _cores(at, when, cells, first, eps_m, eps_t, min_samples)
-    parent = _joined(at, when, cells, first, core, eps_m, eps_t, order)
-    found = _named(at, when, cells, first, core, parent, eps_m, eps_t, order)
+    stacks = _stacks(cells)
+    core = _cores(at, when, cells, first, stacks, eps_m, eps_t, min_samples)
+    parent = _joined(at, when, cells, first, stacks, core, eps_m, eps_t, order)
+    found = _named(at, when, cells, first, stacks, core, parent, eps_m, eps_t, order)
     labels = np.empty(len(order), dtype=np.int64)
     labels[order] = found
     return labels
@@ -132,31 +135,54 @@ def _near(at: Floats, when: Floats, i: int, j: int, eps2: float, eps_t: float) -
     return bool(dx * dx + dy * dy <= eps2 and abs(when[i] - when[j]) <= eps_t)
 
 
-@numba.njit(cache=True)
-def _bound(cells: Ints, column: int, row: int, slot: int) -> int:
-    """The first cell that is not before (column, row, slot)."""
-    low, high = 0, len(cells)
-    while low < high:
-        middle = (low + high) // 2
-        c, r, s = cells[middle, 0], cells[middle, 1], cells[middle, 2]
-        if c < column or (c == column and (r < row or (r == row and s < slot))):
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def _stacks(cells: Ints) -> Stacks:
+    """Cells of one column and row are a stack of slots: where each stack begins, a table of stacks by column and row (empty
+    where that would be too large), and the stacks' keys, in order."""
+    high = int(cells[:, 1].max()) + 1
+    keys = cells[:, 0].astype(np.int64) * high + cells[:, 1]
+    begin = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
+    stack_keys = keys[begin]
+    table = np.full(0, -1, dtype=np.int64)
+    if int(stack_keys[-1]) < _MOST_TABLE + 8 * len(stack_keys):
+        table = np.full(int(stack_keys[-1]) + 1, -1, dtype=np.int64)
+        table[stack_keys] = np.arange(len(begin))
+    return np.r_[begin, len(cells)].astype(np.int64), table, np.r_[high, stack_keys].astype(np.int64)
 
 
 @numba.njit(cache=True)
-def _around(cells: Ints, k: int, out: Ints) -> int:
+def _stack(column: int, row: int, table: Ints, keys: Ints) -> int:
+    """The stack at a column and row, -1 for none; keys[0] is the number of rows."""
+    if column < 0 or row < 0 or row >= keys[0]:
+        return -1
+    key = column * keys[0] + row
+    if len(table):
+        return int(table[key]) if key < len(table) else -1
+    at = np.searchsorted(keys[1:], key)
+    return int(at) if at + 1 < len(keys) and keys[at + 1] == key else -1
+
+
+@numba.njit(cache=True)
+def _around(cells: Ints, k: int, stacks: Stacks, out: Ints) -> int:
     """The cells that may hold events near those of cell k, itself first: written to `out`, their number returned."""
+    begin, table, keys = stacks
     out[0] = k
     count = 1
+    slot = cells[k, 2]
     for dc in range(-_REACH, _REACH + 1):
         for dr in range(-_REACH, _REACH + 1):
-            column, row, slot = cells[k, 0] + dc, cells[k, 1] + dr, cells[k, 2]
-            m = _bound(cells, column, row, slot - 2)  # the margin makes two slots next to each other too short
-            while m < len(cells) and cells[m, 0] == column and cells[m, 1] == row and cells[m, 2] <= slot + 2:
-                if m != k:
+            stack = _stack(cells[k, 0] + dc, cells[k, 1] + dr, table, keys)
+            if stack < 0:
+                continue
+            low, high = begin[stack], begin[stack + 1]
+            while high - low > 4:
+                middle = (low + high) // 2
+                if cells[middle, 2] < slot - 2:  # the margin makes two slots next to each other too short
+                    low = middle + 1
+                else:
+                    high = middle
+            m = low
+            while m < begin[stack + 1] and cells[m, 2] <= slot + 2:
+                if cells[m, 2] >= slot - 2 and m != k:
                     out[count] = m
                     count += 1
                 m += 1
@@ -165,7 +191,7 @@ def _around(cells: Ints, k: int, out: Ints) -> int:
 
 @numba.njit(cache=True)
 def _cores(
-    at: Floats, when: Floats, cells: Ints, first: Ints, eps_m: float, eps_t: float, min_samples: int
+    at: Floats, when: Floats, cells: Ints, first: Ints, stacks: Stacks, eps_m: float, eps_t: float, min_samples: int
 ) -> npt.NDArray[np.bool_]:
     core = np.zeros(len(at), dtype=np.bool_)
     near = np.empty(_MOST_NEAR, dtype=np.int64)
@@ -175,7 +201,7 @@ def _cores(
         if own >= min_samples:
             core[first[k] : first[k + 1]] = True
             continue
-        count = _around(cells, k, near)
+        count = _around(cells, k, stacks, near)
         for i in range(first[k], first[k + 1]):
             seen = own
             for n in range(1, count):
@@ -215,6 +241,7 @@ def _joined(
     when: Floats,
     cells: Ints,
     first: Ints,
+    stacks: Stacks,
     core: npt.NDArray[np.bool_],
     eps_m: float,
     eps_t: float,
@@ -234,7 +261,7 @@ def _joined(
     for k in range(len(cells)):
         if head[k] < 0:
             continue
-        count = _around(cells, k, near)
+        count = _around(cells, k, stacks, near)
         for n in range(1, count):
             m = near[n]
             if m > k and head[m] >= 0 and _root(parent, head[k]) != _root(parent, head[m]):
@@ -269,7 +296,7 @@ def _first_near(
 
 @numba.njit(cache=True)
 def _named(
-    at: Floats, when: Floats, cells: Ints, first: Ints, core: npt.NDArray[np.bool_], parent: Ints,
+    at: Floats, when: Floats, cells: Ints, first: Ints, stacks: Stacks, core: npt.NDArray[np.bool_], parent: Ints,
     eps_m: float, eps_t: float, rank: Ints,
 ) -> Ints:  # fmt: skip
     """Numbers by the rank of the earliest core; events that are no core go with the nearest one."""
@@ -284,7 +311,7 @@ def _named(
                 root[i] = _root(parent, i)
                 continue
             if count < 0:
-                count = _around(cells, k, near)
+                count = _around(cells, k, stacks, near)
             best, best_t, best_rank = np.inf, np.inf, n
             for m in range(count):
                 for j in range(first[near[m]], first[near[m] + 1]):

@@ -17,6 +17,7 @@ import pandas as pd
 from hotspot.forecasting.risk import Risk
 from hotspot.hotspots import Hotspots
 from hotspot.mapping import render_page
+from hotspot.situation import situation
 from hotspot.tables import write_csv
 from hotspot.times import recent_shortfall
 from planning.config import Config
@@ -92,6 +93,9 @@ class RunFacts:
         counts = self.inputs.incidents.counts
         of_inputs = [_moved_out(notice, self.config.folder) for notice in self.inputs.notices]
         told = [f"incidents: {counts}", *of_inputs, *self._day_notices()]
+        if withheld := int(self.spots.parameters.get("withheld", 0)):
+            least = self.spots.parameters["least_addresses"]
+            told.append(f"{withheld} hotspots are withheld: their incidents come from fewer than {least} addresses")
         if plan is not None and plan.problem.world is not None:
             told += plan.problem.world.moving.notices() if plan.problem.world.moving is not None else []
             told += [f"{team}: in no visit, {why}" for team, why in sorted(plan.problem.world.team_blocked.items())]
@@ -133,6 +137,12 @@ class RunFacts:
         entries += [{"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in tables]
         return [entry | {"path": _moved_out(entry["path"], config.folder)} for entry in entries]
 
+    @cached_property
+    def statistics(self) -> dict[str, Any]:
+        """Near repeats and key times before the cutoff."""
+        incidents, history = self.inputs.incidents, self.risk.history
+        return situation(incidents, history, categories=self.config.categories or None).as_dict()
+
     def set_aside(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Rows that aren't used, with their files as seen from the configuration's folder."""
         columns = {name: [_moved_out(text, self.config.folder) for text in rows[name]] for name in ("file", "reason")}
@@ -153,13 +163,14 @@ def _moved_out(text: str, folder: Path) -> str:
 def write_hotspot_products(folder: Path, facts: RunFacts) -> None:
     """Cells, risk, hotspots, rejected rows and the situation page."""
     _write_situation(folder, facts)
+    told = facts.page_facts() | {"statistics": facts.statistics}
     payload = situation_payload(
         facts.spots,
         areas=facts.inputs.areas,
         streets=facts.inputs.streets,
         points=facts.inputs.points,
         window=facts.window,
-        facts=facts.page_facts(),
+        facts=told,
     )
     _write_page(folder, payload)
 
@@ -175,7 +186,7 @@ def write_plan_products(folder: Path, plan: Plan, facts: RunFacts) -> str:
     exports.mkdir()
     layers = {"hotspots": _flat_hotspots(facts.spots), "visits": tables.visits, "routes": tables.legs}
     write_gpkg(exports / "plan.gpkg", layers)
-    told = facts.page_facts() | {"notices": facts.notices(plan)}
+    told = facts.page_facts() | {"notices": facts.notices(plan), "statistics": facts.statistics}
     payload = plan_payload(plan, tables, areas=facts.inputs.areas, window=facts.window, facts=told)
     _write_page(folder, payload)
     _write_sheets(folder / "sheets", payload)
@@ -186,6 +197,8 @@ def _write_situation(folder: Path, facts: RunFacts) -> None:
     write_geoparquet(facts.risk.grid.cells, folder / "cells.parquet")
     facts.risk.to_frame().to_parquet(folder / "risk.parquet", index=False, compression="zstd")
     write_geojson(_flat_hotspots(facts.spots), folder / "hotspots.geojson")
+    text = json.dumps(facts.statistics, ensure_ascii=False, indent=1)
+    (folder / "statistics.json").write_text(text + "\n", encoding="utf-8")
     listed = facts.set_aside(facts.inputs.incidents.set_aside)
     again = listed["state"] == "duplicate"
     write_csv(listed[~again], folder / "rejects.csv")

@@ -16,7 +16,7 @@ import shapely
 
 from hotspot.areas import Areas
 from hotspot.errors import OutputError
-from hotspot.hotspots import Hotspots
+from hotspot.hotspots import Hotspots, addresses_in
 from hotspot.mapping import render_page
 from hotspot.mapping.explanation import explanation_text
 from planning.network import Streets, catchments
@@ -59,6 +59,7 @@ def situation_payload(
         "points": _points(points),
         "teams": [],
         "unserved": [],
+        "statistics": {},
         **(facts or {}),
     }
 
@@ -196,6 +197,10 @@ def _cells(spots: Hotspots, hours: npt.NDArray[np.int64]) -> Payload:
     worth = risk.expected[:, hours].sum(axis=1)
     shown = np.sort(np.lexsort((np.arange(len(worth)), -worth))[:MOST_CELLS])
     shown = shown[worth[shown] > 0]
+    least = int(
+        spots.parameters.get("least_addresses", 0)
+    )  # a cell alone could tell what a withheld hotspot would have
+    shown = shown[[addresses_in(risk, np.array([cell])) >= least for cell in shown]] if least else shown
     shapes = risk.grid.cells.geometry.iloc[shown].to_crs("EPSG:4326")
     names = risk.grid.cells["cell_id"].iloc[shown]
     return {
