@@ -24,7 +24,9 @@ from hotspot.statistics.key_times import hour_of_week_table, key_windows
 from hotspot.statistics.moran import local_moran
 from hotspot.statistics.near_repeat import jacquez, knox, knox_table, mantel
 from hotspot.statistics.scan import ScanCluster, scan_permutation, scan_poisson
+from hotspot.statistics.sensitivity import cell_sensitivity
 from hotspot.statistics.st_clusters import hdbscan, st_dbscan
+from hotspot.units import UnitCube, count_by_unit, hexagons
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
@@ -46,12 +48,16 @@ __all__ = [
     "PlanError",
     "Risk",
     "ScanCluster",
+    "UnitCube",
     "aoristic",
+    "cell_sensitivity",
+    "count_by_unit",
     "count_cube",
     "emerging_hotspots",
     "forecast",
     "general_g",
     "hdbscan",
+    "hexagons",
     "hour_of_week_table",
     "jacquez",
     "kernel_density",

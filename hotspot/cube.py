@@ -26,6 +26,11 @@ class Cube:
     grid: Grid
 
     @property
+    def exposure_h(self) -> npt.NDArray[np.float64]:
+        """(T,) hours that each step lasts: 23 or 25 on the days when clocks change."""
+        return np.diff(self.edges.as_unit("us").asi8) / 3.6e9
+
+    @property
     def starts(self) -> pd.DatetimeIndex:
         return self.edges[:-1]
 
@@ -40,12 +45,10 @@ def count_cube(
 
     Raises ConfigError for a step that pandas doesn't know, an end before the start, or more than 500 million counts.
     """
-    zone, times = incidents.timezone, pd.DatetimeIndex(incidents.table["time"])
-    if len(times) == 0 and (start is None or end is None):
-        return Cube(np.zeros((len(grid), 0), dtype=np.int32), pd.DatetimeIndex([], tz=zone), grid)
-    first = parse_instant(start, zone) if start is not None else times[0].normalize()
-    last = parse_instant(end, zone) if end is not None else times[-1].normalize() + pd.DateOffset(days=1)
-    edges = _edges(first, last, step)
+    times = pd.DatetimeIndex(incidents.table["time"])
+    edges = step_edges(incidents, step=step, start=start, end=end)
+    if not len(edges):
+        return Cube(np.zeros((len(grid), 0), dtype=np.int32), edges, grid)
     steps = len(edges) - 1
     if steps * len(grid) > MOST_COUNTS:
         reason = f"step {step} makes {steps * len(grid):,} counts, the limit is {MOST_COUNTS:,}"
@@ -59,6 +62,16 @@ def count_cube(
         flat = grid.locate(places[part][inside]) * steps + index[inside]
         np.add.at(counts, flat, 1)
     return Cube(counts.reshape(len(grid), steps), edges, grid)
+
+
+def step_edges(incidents: Incidents, *, step: str, start: str | None, end: str | None) -> pd.DatetimeIndex:
+    """(T + 1,) the edges of the steps that `count_cube` counts in; none for no incidents and no dates."""
+    zone, times = incidents.timezone, pd.DatetimeIndex(incidents.table["time"])
+    if len(times) == 0 and (start is None or end is None):
+        return pd.DatetimeIndex([], tz=zone)
+    first = parse_instant(start, zone) if start is not None else times[0].normalize()
+    last = parse_instant(end, zone) if end is not None else times[-1].normalize() + pd.DateOffset(days=1)
+    return _edges(first, last, step)
 
 
 def _edges(first: pd.Timestamp, last: pd.Timestamp, step: str) -> pd.DatetimeIndex:

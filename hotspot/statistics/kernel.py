@@ -62,7 +62,7 @@ def kernel_density(
     Raises ConfigError for a bandwidth that isn't positive, an unknown kernel, or degrees.
     """
     _check_bandwidth(bandwidth_m)
-    places, goals = _points(xy), _points(at)
+    places, goals = points_of(xy), points_of(at)
     refuse_degrees(places)
     mass = np.ones(len(places)) if weights is None else np.asarray(weights, dtype=np.float64)
     if mass.shape != (len(places),):
@@ -120,7 +120,7 @@ def likely_bandwidth(
     count. `floor` is the share of a uniform density that every event has, so that no lonely one decides alone. Needs at
     least two events; raises ConfigError otherwise.
     """
-    places = _points(xy)
+    places = points_of(xy)
     places = places[np.isfinite(places).all(axis=1)]
     if len(places) < 2 or not len(candidates_m):
         raise ConfigError("a bandwidth needs at least two events and one candidate; fix: give more")
@@ -250,7 +250,7 @@ def space_time_sums(events: Floats, at: Floats, widths: Sequence[float]) -> Floa
     return found
 
 
-def _points(xy: npt.ArrayLike) -> Floats:
+def points_of(xy: npt.ArrayLike) -> Floats:
     places = np.asarray(xy, dtype=np.float64)
     places = places.reshape(-1, 2) if places.size == 0 else places
     if places.ndim != 2 or places.shape[1] != 2:

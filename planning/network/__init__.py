@@ -4,6 +4,7 @@ from planning.network.catchments import Catchments, catchments, nearest_place
 from planning.network.closures import Closures, read_closures
 from planning.network.conditions import Conditions, Moving, ways_of_moving
 from planning.network.congestion import Congestion, read_congestion
+from planning.network.density import StreetDensity, street_density
 from planning.network.modes import SPEEDS
 from planning.network.networks import Network, routable
 from planning.network.reach import Reach, reach
@@ -23,6 +24,7 @@ __all__ = [
     "Network",
     "Reach",
     "Snaps",
+    "StreetDensity",
     "Streets",
     "Travel",
     "catchments",
@@ -36,6 +38,7 @@ __all__ = [
     "read_streets",
     "routable",
     "snap",
+    "street_density",
     "travel",
     "ways_of_moving",
 ]
