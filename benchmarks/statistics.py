@@ -24,6 +24,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,13 @@ def measured(job: Callable[..., Any], *given: Any) -> tuple[float, float, Any]:
     queue = context.Queue()
     process = context.Process(target=_child, args=(job, given, queue))
     process.start()
-    found = queue.get()
+    while True:
+        try:
+            found = queue.get(timeout=1)
+            break
+        except Empty:
+            if not process.is_alive():
+                raise PeerFailedError(f"the process ended with exit code {process.exitcode}") from None
     process.join()
     if isinstance(found, str):
         raise PeerFailedError(found)
@@ -382,7 +389,7 @@ def _calibrated(mean: float, *, warm: bool = False) -> str:
     from hotspot.statistics.moran import local_moran
     from hotspot.statistics.near_repeat import knox as test
 
-    side, sets = (10, 2) if warm else (60, 100)
+    side, sets, pairs = (10, 2, 2) if warm else (60, 400, 2000)
     weights, rng = queen(side), np.random.default_rng(4)
     apart = (np.arange(side * side).reshape(side, side)[1:-1:3, 1:-1:3]).ravel()  # neighbourhoods that share no cell
     flagged: dict[str, list[float]] = {"G*": [], "Moran": []}
@@ -396,7 +403,7 @@ def _calibrated(mean: float, *, warm: bool = False) -> str:
             false[name] += bool(found.significant.any())
             uniform[name].append(found.tails.randomised(seed=k)[apart])
     knox_p = []
-    for k in range(sets):
+    for k in range(pairs):
         xy, t = rng.uniform(0, 2000, (200, 2)), rng.uniform(0, 100, 200)
         near = 100 * np.sqrt(mean)  # few pairs to many
         knox_p.append(test(xy, t, max_m=near, max_t=5, permutations=99, seed=k).p_value)
