@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -207,6 +208,21 @@ def test_a_killed_process_leaves_no_folder_that_looks_finished(tmp_path):
         assert [problem for run in runs for problem in verify(run)] == []
         for run in runs:
             run.rename(tmp_path / f".seen-{run.name}-{after_s}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_that_comes_while_a_good_run_is_tidied_up_is_not_lost(tmp_path, number, monkeypatch):
+    tidy = shutil.rmtree
+
+    def stopped_meanwhile(path, **options):
+        tidy(path, **options)
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("planning.output.runs.shutil.rmtree", stopped_meanwhile)
+    with pytest.raises(KeyboardInterrupt), run_folder(tmp_path / "run") as folder:
+        (folder / "a.txt").write_text("a")
+        write_manifest(folder, {"status": "complete"})
+    assert verify(tmp_path / "run") == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

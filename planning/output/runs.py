@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -230,13 +231,21 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Within it SIGINT and SIGTERM are ignored, so that an impatient second Ctrl-C doesn't stop the cleaning."""
+    """Within it SIGINT and SIGTERM wait, so that an impatient second Ctrl-C doesn't stop the cleaning.
+
+    While something is being stopped already they are dropped; after a run that ended well the first is told again.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    stopping, waiting = sys.exc_info()[0] is not None, list[int]()
+    before = {
+        number: signal.signal(number, lambda n, _: waiting.append(n)) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if waiting and not stopping:
+        signal.raise_signal(waiting[0])
