@@ -13,6 +13,7 @@ from hotspot.errors import ConfigError
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import libpysal
+    import pointpats
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +97,14 @@ def test_too_many_pairs_are_refused(monkeypatch):
     monkeypatch.setattr("hotspot.statistics.near_repeat.MOST_PAIRS", 100)
     with pytest.raises(ConfigError, match="435 pairs lie within 5 m; fix: a smaller max_m"):
         hs.knox(np.zeros((30, 2)), np.arange(30.0), max_m=5, max_t=2)
+
+
+def test_counts_agree_with_pointpats_on_dense_data():
+    rng = np.random.default_rng(9)
+    xy, t = rng.uniform(0, 1000, (500, 2)), rng.uniform(0, 60, 500)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = pointpats.Knox(xy, t[:, None], delta=100, tau=7, permutations=9)
+    ours = hs.knox(xy, t, max_m=100, max_t=7, permutations=9, seed=1)
+    assert ours.table.tolist() == theirs.observed.tolist()
+    assert ours.expected == pytest.approx(float(theirs.expected[0, 0]), abs=1e-10)

@@ -150,3 +150,13 @@ def test_what_cannot_be_scanned_is_refused():
             hs.scan_permutation(cases, xy=places, max_radius=10, max_days=1)
     with pytest.raises(ConfigError, match="kind 'people' is unknown"):
         hs.scan_poisson([1, 2], [1, 2], xy=xy, kind="people")
+
+
+def test_the_number_of_threads_changes_nothing(monkeypatch):
+    rng = np.random.default_rng(6)
+    cases, xy = rng.poisson(0.4, (30, 15)), rng.uniform(0, 1000, (30, 2))
+    found = []
+    for cores in (1, 2, 7):
+        monkeypatch.setattr("hotspot.statistics.threads.os.cpu_count", lambda cores=cores: cores)
+        found.append(hs.scan_permutation(cases, xy=xy, max_radius=400, max_days=5, permutations=99, seed=3))
+    assert found[0] == found[1] == found[2]
