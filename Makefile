@@ -49,9 +49,10 @@ lowest: .venv/.ready ## the unit tests with the lowest versions that pyproject.t
 	$(BIN)/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[dev]'
 	.venv-lowest/bin/python -m pytest
 
-bench: .venv/.ready  ## time and memory of the main job, and of streets with PBF=FILE (figures in benchmarks/README.md)
+bench: .venv/.ready  ## time and memory: the main job, the statistics, streets with PBF=FILE (figures in benchmarks/README.md)
 	$(BIN)/python benchmarks/pipeline.py $(CONFIG) --date $(DATE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python benchmarks/statistics.py
 	test -z "$(PBF)" || $(BIN)/python benchmarks/streets.py --pbf $(PBF)
 
 notebooks: .venv/.ready  ## run every notebook, strip the outputs
