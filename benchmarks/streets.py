@@ -22,7 +22,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,26 +31,15 @@ import numpy as np
 import osmnx
 import pandas as pd
 import shapely
+import streets_peers as peers
+from report import Row, report
 from scipy import sparse
 from scipy.sparse import csgraph
-
-sys.path.insert(0, str(Path(__file__).parent))
-import streets_peers as peers
 
 from planning.network import Streets, nearest_edges, paths, reach, read_streets, routable, snap, travel
 
 EVEN = {"*": 4.5, "steps": 4.5, "motorway": 4.5, "motorway_link": 4.5}
 SOURCES, TARGETS, SNAPPED, SAMPLE = 18, 500, 100_000, 25
-
-
-@dataclass
-class Row:
-    task: str
-    tool: str
-    seconds: float | None
-    ratio: float | None = None  # of the peer's time to ours
-    peak_mb: float | None = None
-    agreement: str = ""
 
 
 def main() -> None:
@@ -63,15 +52,9 @@ def main() -> None:
     asked = words.parse_args()
     if unknown := sorted(set(asked.only.split(",")) - set(TASKS)):
         words.error(f"--only: {', '.join(unknown)} unknown; known: {', '.join(TASKS)}")
-    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(asked.pbf, Path(folder), np.random.default_rng(asked.seed), asked.full)
-        for task in asked.only.split(","):
-            for row in _rows(task, bench):
-                rows.append(row)
-                print(_told(row), flush=True)
-    if asked.json:
-        asked.json.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+        rows = report((row for task in asked.only.split(",") for row in _rows(task, bench)), asked.json)
     sys.exit(any(row.agreement.startswith("failed: ") for row in rows))
 
 
@@ -89,13 +72,6 @@ def _rows(task: str, bench: Bench) -> list[Row]:
     except Exception as error:  # noqa: BLE001  the other tasks still run
         rows.append(Row(task, "", None, agreement=f"failed: {type(error).__name__}: {error}"))
     return rows
-
-
-def _told(row: Row) -> str:
-    seconds = f"{row.seconds:10.3f} s" if row.seconds is not None else f"{'-':>12}"
-    ratio = f"{row.ratio:8.3g}x" if row.ratio is not None else " " * 9
-    peak = f"{row.peak_mb:7,.0f} MB" if row.peak_mb is not None else " " * 10
-    return f"{row.task:22} {row.tool:26} {seconds} {ratio} {peak}  {row.agreement}"
 
 
 @dataclass

@@ -1,0 +1,16 @@
+"""Every study starts, from its folder as a user would, whatever the names of the files beside it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.mark.parametrize("script", ["intake.py", "pipeline.py", "statistics.py", "streets.py"])
+def test_it_says_what_it_does(script):
+    done = subprocess.run([sys.executable, FOLDER / script, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "usage:" in done.stdout
