@@ -28,7 +28,7 @@ class Cube:
     @property
     def exposure_h(self) -> npt.NDArray[np.float64]:
         """(T,) hours that each step lasts: 23 or 25 on the days when clocks change."""
-        return np.diff(self.edges.as_unit("us").asi8) / 3.6e9
+        return hours_between(self.edges)
 
     @property
     def starts(self) -> pd.DatetimeIndex:
@@ -46,32 +46,45 @@ def count_cube(
     Raises ConfigError for a step that pandas doesn't know, an end before the start, or more than 500 million counts.
     """
     times = pd.DatetimeIndex(incidents.table["time"])
-    edges = step_edges(incidents, step=step, start=start, end=end)
+    edges = step_edges(incidents, step=step, start=start, end=end, units=len(grid))
     if not len(edges):
         return Cube(np.zeros((len(grid), 0), dtype=np.int32), edges, grid)
     steps = len(edges) - 1
-    if steps * len(grid) > MOST_COUNTS:
-        reason = f"step {step} makes {steps * len(grid):,} counts, the limit is {MOST_COUNTS:,}"
-        raise ConfigError(f"{reason}; fix: use longer steps, a shorter time or larger cells")
     counts = np.zeros(len(grid) * steps, dtype=np.int32)
-    at, bounds, places = times.as_unit("us").asi8, edges.as_unit("us").asi8, incidents.places
-    for begin in range(0, len(at), SLICE_ROWS):
+    places = incidents.places
+    for begin in range(0, len(times), SLICE_ROWS):
         part = slice(begin, begin + SLICE_ROWS)
-        index = np.searchsorted(bounds, at[part], side="right") - 1
-        inside = (index >= 0) & (index < steps)
+        index = steps_of(times[part], edges)
+        inside = index >= 0
         flat = grid.locate(places[part][inside]) * steps + index[inside]
         np.add.at(counts, flat, 1)
     return Cube(counts.reshape(len(grid), steps), edges, grid)
 
 
-def step_edges(incidents: Incidents, *, step: str, start: str | None, end: str | None) -> pd.DatetimeIndex:
-    """(T + 1,) the edges of the steps that `count_cube` counts in; none for no incidents and no dates."""
+def hours_between(edges: pd.DatetimeIndex) -> npt.NDArray[np.float64]:
+    """(T,) hours from each edge to the next."""
+    return np.diff(edges.as_unit("us").asi8) / 3.6e9
+
+
+def steps_of(times: pd.DatetimeIndex, edges: pd.DatetimeIndex) -> npt.NDArray[np.int64]:
+    """(n,) the half-open step in which each time lies, -1 for none."""
+    index = np.searchsorted(edges.as_unit("us").asi8, times.as_unit("us").asi8, side="right") - 1
+    return np.where(index < len(edges) - 1, index, -1).astype(np.int64)
+
+
+def step_edges(incidents: Incidents, *, step: str, start: str | None, end: str | None, units: int) -> pd.DatetimeIndex:
+    """(T + 1,) the edges of the steps that so many `units` are counted in; none for no incidents and no dates."""
     zone, times = incidents.timezone, pd.DatetimeIndex(incidents.table["time"])
     if len(times) == 0 and (start is None or end is None):
         return pd.DatetimeIndex([], tz=zone)
     first = parse_instant(start, zone) if start is not None else times[0].normalize()
     last = parse_instant(end, zone) if end is not None else times[-1].normalize() + pd.DateOffset(days=1)
-    return _edges(first, last, step)
+    edges = _edges(first, last, step)
+    counts = (len(edges) - 1) * units
+    if counts > MOST_COUNTS:
+        reason = f"step {step} makes {counts:,} counts, the limit is {MOST_COUNTS:,}"
+        raise ConfigError(f"{reason}; fix: use longer steps, a shorter time or larger cells")
+    return edges
 
 
 def _edges(first: pd.Timestamp, last: pd.Timestamp, step: str) -> pd.DatetimeIndex:

@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from hotspot.areas import Areas
-from hotspot.cube import step_edges
+from hotspot.cube import hours_between, step_edges, steps_of
 from hotspot.errors import ConfigError
 from hotspot.incidents import Incidents
 
@@ -31,7 +31,7 @@ class UnitCube:
     @property
     def exposure_h(self) -> npt.NDArray[np.float64]:
         """(T,) hours that each step lasts: 23 or 25 on the days when clocks change."""
-        return np.diff(self.edges.as_unit("us").asi8) / 3.6e9
+        return hours_between(self.edges)
 
 
 def hexagons(areas: Areas, *, resolution: int = 9) -> gpd.GeoDataFrame:
@@ -67,12 +67,10 @@ def count_by_unit(
     """
     if units.crs is None:
         raise ConfigError("units have no CRS; fix: set it, as frame.set_crs('EPSG:32649')")
-    edges = step_edges(incidents, step=step, start=start, end=end)
-    steps = max(len(edges) - 1, 0)
-    counts = np.zeros((len(units), steps), dtype=np.int32)
-    times = pd.DatetimeIndex(incidents.table["time"])
-    index = np.searchsorted(edges.as_unit("us").asi8, times.as_unit("us").asi8, side="right") - 1
-    inside = (index >= 0) & (index < steps)
+    edges = step_edges(incidents, step=step, start=start, end=end, units=len(units))
+    counts = np.zeros((len(units), max(len(edges) - 1, 0)), dtype=np.int32)
+    index = steps_of(pd.DatetimeIndex(incidents.table["time"]), edges)
+    inside = index >= 0
     unit = _unit_of(incidents.places[inside], units.geometry.to_crs(incidents.crs).to_numpy(), max_m)
     found = unit >= 0
     np.add.at(counts, (unit[found], index[inside][found]), 1)

@@ -17,7 +17,7 @@ from scipy import sparse
 from scipy.stats import norm
 
 from hotspot.errors import ConfigError
-from hotspot.statistics.chance import Bools, Floats, sum_tails
+from hotspot.statistics.chance import Bools, Floats, discoveries, sum_tails
 from hotspot.statistics.neighbours import Neighbours, equal_weights, weights_of
 
 NO_PATTERN = "no pattern"
@@ -96,7 +96,7 @@ def hot_and_cold(
             with np.errstate(divide="ignore", invalid="ignore"):
                 z[rows] = (total - mean * members) / spread
             p[rows] = exact.two_sided(total, members) if exact else 2.0 * norm.sf(np.abs(z[rows]))
-    flagged = _discoveries(p, alpha) if fdr else p <= alpha
+    flagged = discoveries(p, alpha) if fdr else p <= alpha
     return z, flagged & (z > 0), flagged & (z < 0)
 
 
@@ -131,16 +131,6 @@ class _Exact:
             found = sum_tails(self.values, np.full(len(sums), size, dtype=np.int64), sums, seed=0)
             known = self.tables[size] = found.two_sided.astype(np.float32)
         return known
-
-
-def _discoveries(p: npt.NDArray[np.float32], alpha: float) -> Bools:
-    """Benjamini-Hochberg over bins that share few distinct p-values."""
-    kinds, counts = np.unique(p, return_counts=True)
-    rank = np.cumsum(counts)
-    passed = np.flatnonzero(kinds <= alpha * rank / max(p.size, 1))
-    limit = kinds[passed[-1]] if len(passed) else -1.0
-    found: Bools = p <= limit
-    return found
 
 
 def mann_kendall(series: npt.ArrayLike) -> tuple[Floats, Floats, Floats]:

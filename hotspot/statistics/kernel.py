@@ -192,7 +192,7 @@ def _axis(values: npt.ArrayLike, name: str) -> Floats:
 
 
 def _fine_axis(axis: Floats, width: float, finer: int) -> Floats:
-    """Nodes at most a third of the bandwidth apart, out to where events still count."""
+    """Nodes at most half a bandwidth apart, out to where events still count."""
     step = (axis[1] - axis[0]) / finer
     step /= max(1, int(np.ceil(step / (width / 2.0))))
     margin = int(np.ceil(_TAIL * width / step))

@@ -11,8 +11,6 @@ from scipy import sparse
 
 from hotspot.errors import ConfigError
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Neighbours = Any  # lists of indices, a mapping, a sparse matrix, or what has `.sparse` (libpysal's W and Graph)
 

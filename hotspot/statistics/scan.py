@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numba
 import numpy as np
@@ -23,6 +24,7 @@ from hotspot.statistics.events import refuse_degrees
 from hotspot.statistics.threads import in_threads
 
 KINDS = ("population", "expectation")
+Number = TypeVar("Number", np.int64, np.float64)
 Replicate = Callable[[np.random.Generator], Ints]
 _SAME_M = 1e-9
 
@@ -50,9 +52,9 @@ class ScanCluster:
 
 @dataclass(frozen=True, eq=False)
 class _Zones:
-    """Distinct sets of locations: zone z has `member[first[z]:first[z] + size[z]]`, a run of the neighbours of one centre.
+    """Distinct sets of locations: zone z has the first `size[z]` of `order[centre[z]]`.
 
-    `centre_first` (L + 1,): the zones of each centre, from small to large; they grow by `step`-wise prefixes of `order`.
+    `centre_first` (L + 1,): the zones of centre c are `centre_first[c]:centre_first[c + 1]`, from small to large.
     """
 
     order: Ints  # (L, k) locations by distance from each centre, itself first; -1 beyond the radius
@@ -94,8 +96,7 @@ def scan_permutation(
     if total < min_cases or not len(windows):
         return []
     places, days = counts.sum(axis=1), counts.sum(axis=0)
-    span = np.r_[0, np.cumsum(days)]
-    per_window = (span[windows[:, 1] + 1] - span[windows[:, 0]]).astype(np.float64)
+    per_window = _by_window(days[None], windows)[0].astype(np.float64)
     own = places.astype(np.float64) / total
     expected = _Expected(own, per_window)
     location = np.repeat(np.arange(len(counts)), places).astype(np.int64)
@@ -174,9 +175,7 @@ class _Expected:
         if self.per_window is not None:
             share = _prefix_sums(self.by_place[:, None], zones)
             return share * self.per_window[None, :]
-        cumulative = np.concatenate([np.zeros((len(self.by_place), 1)), np.cumsum(self.by_place, axis=1)], axis=1)
-        by_window = cumulative[:, windows[:, 1] + 1] - cumulative[:, windows[:, 0]]
-        return _prefix_sums(by_window, zones)
+        return _prefix_sums(_by_window(self.by_place, windows), zones)
 
 
 def _prefix_sums(values: Floats, zones: _Zones) -> Floats:
@@ -239,9 +238,9 @@ class _Tables:
         return cls(mean, log_mean, rest, xlogx, total, conditional)
 
 
-def _by_window(table: Ints, windows: Ints) -> Ints:
-    """(L, W) cases of each location in each window."""
-    cumulative = np.zeros((len(table), table.shape[1] + 1), dtype=np.int64)
+def _by_window(table: npt.NDArray[Number], windows: Ints) -> npt.NDArray[Number]:
+    """(L, W) what each location has in each window."""
+    cumulative = np.zeros((len(table), table.shape[1] + 1), dtype=table.dtype)
     np.cumsum(table, axis=1, out=cumulative[:, 1:])
     return np.ascontiguousarray(cumulative[:, windows[:, 1] + 1] - cumulative[:, windows[:, 0]])
 

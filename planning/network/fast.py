@@ -10,6 +10,7 @@ import numpy as np
 from hotspot.errors import ConfigError
 from planning.network.networks import Network
 from planning.network.splitting import Floats, Ints
+from planning.network.topology import usable_arcs
 
 _TICK_S = 0.001  # whole numbers are what it adds up
 _MOST_TICKS = 2**31 - 2
@@ -24,8 +25,7 @@ def node_times(network: Network, starts: Ints, goals: Ints) -> Floats:
     routingkit = _routingkit()
     topology = network.streets.topology
     hierarchy = _hierarchy(network, routingkit)
-    usable = np.where(topology.forward, network.ahead[topology.edge], network.back[topology.edge])
-    usable &= network.passable[topology.start] & network.passable[topology.end]
+    usable = usable_arcs(topology, network.ahead, network.back, network.passable)
     weights = np.full(len(topology.edge), routingkit.INF_WEIGHT, dtype=np.uint32)
     ticks = np.round(network.cost_s[topology.edge[usable]] / _TICK_S)
     weights[usable] = np.minimum(ticks, _MOST_TICKS).astype(np.uint32)

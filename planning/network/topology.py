@@ -58,12 +58,17 @@ class Arcs:
     metres: Floats
 
 
+def usable_arcs(topology: Topology, ahead: Bools, back: Bools, passable: Bools) -> Bools:
+    """(A,) which arcs may be followed: `ahead`, `back` (E,) along and against their lines, between `passable` (N,) nodes."""
+    allowed: Bools = np.where(topology.forward, ahead[topology.edge], back[topology.edge])
+    return allowed & passable[topology.start] & passable[topology.end]
+
+
 def least_arcs(
     topology: Topology, cost_s: Floats, length_m: Floats, ahead: Bools, back: Bools, passable: Bools
 ) -> Arcs:
     """Of parallel arcs the quickest, of equal ones the first; `passable` (N,): nodes that may be passed."""
-    usable = np.where(topology.forward, ahead[topology.edge], back[topology.edge])
-    usable &= passable[topology.start] & passable[topology.end]
+    usable = usable_arcs(topology, ahead, back, passable)
     seconds = np.where(usable, cost_s[topology.edge], np.inf)
     best = topology.first.copy()
     if len(topology.among):
