@@ -13,13 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.stats import norm
 
-from hotspot.errors import ConfigError
-from hotspot.statistics.chance import Bools, Floats, Ints, Tails, discoveries, doubled, sum_tails, weighted_tails
-from hotspot.statistics.neighbours import Neighbours, equal_weights, weights_of, without
-
-ISLAND, MISSING = "island", "missing"
+from hotspot.statistics.chance import Bools, Floats, Ints, Tails, discoveries
+from hotspot.statistics.local_sums import ISLAND, MISSING, cell_values, tails_of_sums, z_of_sums
+from hotspot.statistics.neighbours import Neighbours, weights_of, without
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +71,7 @@ def local_g(
     >>> found.z.round(2).tolist(), found.p_value.round(2).tolist()
     ([-1.12, 0.09, 1.58, 1.58, -0.09, -1.12], [1.0, 1.0, 0.4, 0.4, 1.0, 1.0])
     """
-    values = _vector(counts)
+    values = cell_values(counts)
     lost = ~np.isfinite(values)
     weights = without(weights_of(neighbours, len(values)), lost)
     sizes = np.diff(weights.indptr).astype(np.int64)
@@ -86,8 +83,8 @@ def local_g(
     own = _own_weight(weights, row_standardised) if star else np.zeros(len(values))
     z = np.full(len(values), np.nan)
     sums = weights @ filled + own * filled
-    z[tested] = _z(values, weights, own, sums, star, as_if_binary=row_standardised)[tested]
-    tails, method = _tails(values, weights, own, sums, tested, star, permutations, seed, z)
+    z[tested] = z_of_sums(values, weights, own, sums, star, as_if_binary=row_standardised)[tested]
+    tails, method = tails_of_sums(values, weights, own, sums, tested, star, permutations, seed, z)
     p = np.where(tested, tails.two_sided, np.nan)
     significant = discoveries(p, fdr) if fdr is not None else (p <= alpha)
     whole = filled.sum() - (0.0 if star else filled)
@@ -99,19 +96,10 @@ def local_g(
 
 def general_g(values: npt.ArrayLike, neighbours: Neighbours) -> float:
     """Global G: the share of all products of pairs that neighbours have. NaN without products. Getis and Ord (1992)."""
-    x = _vector(values)
+    x = cell_values(values)
     weights = weights_of(neighbours, len(x))
     pairs = x.sum() ** 2 - (x**2).sum()
     return float(x @ (weights @ x) / pairs) if pairs else float("nan")
-
-
-def _vector(values: npt.ArrayLike) -> Floats:
-    x = np.asarray(values, dtype=np.float64)
-    if x.ndim != 1:
-        raise ConfigError(f"counts have shape {x.shape}; fix: give one value per cell")
-    if np.isinf(x).any():
-        raise ConfigError("counts must be finite; fix: use NaN for cells that aren't known")
-    return x
 
 
 def _standardised(weights: sparse.csr_array, star: bool) -> sparse.csr_array:
@@ -125,73 +113,3 @@ def _own_weight(weights: sparse.csr_array, row_standardised: bool) -> Floats:
     if not row_standardised and weights.nnz:
         return np.asarray(weights.max(axis=1).todense(), dtype=np.float64).ravel()
     return np.asarray(1.0 - weights.sum(axis=1), dtype=np.float64).ravel()
-
-
-def _z(
-    values: Floats, weights: sparse.csr_array, own: Floats, sums: Floats, star: bool, *, as_if_binary: bool
-) -> Floats:
-    known = np.isfinite(values)
-    x = np.where(known, values, 0.0)
-    n = int(known.sum()) - (0 if star else 1)
-    rest = 0.0 if star else x
-    mean = (x.sum() - rest) / max(n, 1)
-    variance = ((x**2).sum() - (0.0 if star else x**2)) / max(n, 1) - mean**2
-    w1 = np.asarray(weights.sum(axis=1)).ravel() + own
-    w2 = w1 if as_if_binary else np.asarray(weights.power(2).sum(axis=1)).ravel() + own**2
-    spread = (n * w2 - w1**2) / max(n - 1, 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z: Floats = (sums - mean * w1) / np.sqrt(np.maximum(variance, 0.0) * np.maximum(spread, 0.0))
-    return np.where(np.isfinite(z), z, np.nan)
-
-
-def _tails(
-    values: Floats, weights: sparse.csr_array, own: Floats, sums: Floats, tested: Bools, star: bool,
-    permutations: int, seed: int | None, z: Floats,
-) -> tuple[Tails, str]:  # fmt: skip
-    n = len(values)
-    known = np.isfinite(values)
-    tails = Tails.filled(n, np.nan)
-    method = f"{permutations:,} permutations" if permutations else "exact"
-    cells = np.flatnonzero(tested)
-    sizes = np.diff(weights.indptr)[cells].astype(np.int64)
-    unit = np.ones(n)
-    unit[cells] = weights.data[weights.indptr[cells]]
-    even = equal_weights(weights) and (not star or np.allclose(own[cells], unit[cells]))
-    if even:
-        whole = sums / unit
-        if star:
-            found = sum_tails(values[known], sizes + 1, whole[cells], draws=permutations, seed=seed)
-        else:
-            found = without_own(values, sizes, whole[cells], cells, draws=permutations, seed=seed)
-        if not permutations and (values[known] != np.round(values[known])).any():
-            method = "1,000,000 shared draws"
-    elif permutations:
-        at = np.flatnonzero(known)
-        part = sparse.csr_array(weights[at][:, at])
-        every = weighted_tails(values[at], part, own[at], sums[at], draws=permutations, seed=seed)
-        found = every.take(np.searchsorted(at, cells))
-    else:
-        upper, lower = norm.sf(z[cells]), norm.cdf(z[cells])
-        found = Tails(upper, lower, np.zeros(len(cells)), doubled(upper, lower))
-        method = "normal approximation"
-    tails.put(cells, found)
-    return tails, method
-
-
-def without_own(values: Floats, sizes: Ints, observed: Floats, cells: Ints, *, draws: int, seed: int | None) -> Tails:
-    """Tails of sums over the neighbours of `cells` when all values but their own are dealt out: by own value, since
-    cells of one value face the same others."""
-    known = values[np.isfinite(values)]
-    tails = Tails.filled(len(cells), 1.0)
-    own, group = np.unique(values[cells], return_inverse=True)
-    if len(own) > _MOST_KINDS:  # one value fewer among very many different ones changes nothing that counts
-        return sum_tails(known, sizes, observed, draws=draws, seed=seed)
-    ordered = np.sort(known)
-    for g, value in enumerate(own.tolist()):
-        rows = np.flatnonzero(group == g)
-        others = np.delete(ordered, np.searchsorted(ordered, value))
-        tails.put(rows, sum_tails(others, sizes[rows], observed[rows], draws=draws, seed=seed))
-    return tails
-
-
-_MOST_KINDS = 500

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
-from hotspot.statistics.chance import Bools, Floats, Ints, Tails, discoveries, weighted_tails
-from hotspot.statistics.getis_ord import ISLAND, MISSING, _vector, without_own
+from hotspot.statistics.chance import Bools, Floats, Ints, Tails, discoveries
+from hotspot.statistics.local_sums import ISLAND, MISSING, cell_values, tails_of_sums, z_of_sums
 from hotspot.statistics.neighbours import Neighbours, equal_weights, weights_of, without
 
+UNEQUAL_PERMUTATIONS = 999  # where weights differ within a row and none are asked for
 QUADRANTS = ("", "high-high", "low-high", "low-low", "high-low")
 
 
@@ -60,7 +60,7 @@ def local_moran(
     >>> found.statistic.round(3).tolist(), found.quadrant.tolist()
     ([0.497, -0.293, 0.446, 0.534, -0.205, 0.497], [3, 2, 1, 1, 2, 3])
     """
-    values = _vector(counts)
+    values = cell_values(counts)
     lost = ~np.isfinite(values)
     weights = without(weights_of(neighbours, len(values)), lost)
     sizes = np.diff(weights.indptr).astype(np.int64)
@@ -73,7 +73,10 @@ def local_moran(
     total = np.asarray(weights.sum(axis=1)).ravel()
     lag = np.divide(weights @ deviation, total, out=np.zeros(len(values)), where=total > 0)
     sums = weights @ np.where(lost, 0.0, values)
-    tails, method = _tails(values, weights, sums, np.flatnonzero(tested), permutations, seed)
+    nothing = np.zeros(len(values))
+    z = z_of_sums(values, weights, nothing, sums, False)
+    draws = permutations if equal_weights(weights) else permutations or UNEQUAL_PERMUTATIONS
+    tails, method = tails_of_sums(values, weights, nothing, sums, tested, False, draws, seed, z)
     p = np.where(tested, tails.two_sided, np.nan)
     side = np.where(deviation > 0, np.where(lag > 0, 1, 4), np.where(lag > 0, 2, 3))
     significant = discoveries(p, fdr) if fdr is not None else (p <= alpha)
@@ -82,46 +85,10 @@ def local_moran(
         deviation * lag + nan,
         lag + nan,
         np.where(tested, side, 0).astype(np.int8),
-        _z(values, weights, sums) + nan,
+        z + nan,
         p,
         significant,
         tails,
         {MISSING: np.flatnonzero(lost), ISLAND: np.flatnonzero(island)},
         method,
     )
-
-
-def _tails(
-    values: Floats, weights: sparse.csr_array, sums: Floats, cells: Ints, permutations: int, seed: int | None
-) -> tuple[Tails, str]:
-    tails = Tails.filled(len(values), np.nan)
-    known = np.flatnonzero(np.isfinite(values))
-    method = f"{permutations:,} permutations" if permutations else "exact"
-    if equal_weights(weights):
-        unit = weights.data[weights.indptr[cells]] if len(cells) else np.ones(0)
-        sizes = np.diff(weights.indptr)[cells].astype(np.int64)
-        found = without_own(values, sizes, sums[cells] / unit, cells, draws=permutations, seed=seed)
-        if not permutations and (values[known] != np.round(values[known])).any():
-            method = "1,000,000 shared draws"
-    else:
-        part = sparse.csr_array(weights[known][:, known])
-        draws = permutations or 999
-        whole = weighted_tails(values[known], part, np.zeros(len(known)), sums[known], draws=draws, seed=seed)
-        found = whole.take(np.searchsorted(known, cells))
-        method = f"{draws:,} permutations"
-    tails.put(cells, found)
-    return tails, method
-
-
-def _z(values: Floats, weights: sparse.csr_array, sums: Floats) -> Floats:
-    """Of the neighbours' sum, given the cell's own value."""
-    known = np.isfinite(values)
-    x = np.where(known, values, 0.0)
-    n = int(known.sum()) - 1
-    mean = (x.sum() - x) / max(n, 1)
-    variance = np.maximum(((x**2).sum() - x**2) / max(n, 1) - mean**2, 0.0)
-    w1 = np.asarray(weights.sum(axis=1)).ravel()
-    w2 = np.asarray(weights.power(2).sum(axis=1)).ravel()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = (sums - mean * w1) / np.sqrt(variance * np.maximum(n * w2 - w1**2, 0.0) / max(n - 1, 1))
-    return np.where(np.isfinite(z), z, np.nan)
