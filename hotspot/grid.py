@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import geopandas as gpd
 import numpy as np
@@ -77,12 +78,17 @@ class Grid:
 
     def neighbours(self) -> list[npt.NDArray[np.int64]]:
         """For each cell the indices of the up to eight cells that touch it (queen contiguity), itself not among them."""
-        index = {(int(c), int(r)): i for i, (c, r) in enumerate(zip(self.column, self.row, strict=True))}
+        return self._touching
+
+    @cached_property
+    def _touching(self) -> list[npt.NDArray[np.int64]]:
+        if not len(self):
+            return []
+        number = np.full((int(self.column.max()) + 3, int(self.row.max()) + 3), -1, dtype=np.int64)  # a rim of none
+        number[self.column + 1, self.row + 1] = np.arange(len(self))
         around = [(dc, dr) for dr in (-1, 0, 1) for dc in (-1, 0, 1) if (dc, dr) != (0, 0)]
-        return [
-            np.array([index[c + dc, r + dr] for dc, dr in around if (c + dc, r + dr) in index], dtype=np.int64)
-            for c, r in index
-        ]
+        near = np.stack([number[self.column + 1 + dc, self.row + 1 + dr] for dc, dr in around], axis=1)
+        return [each[each >= 0] for each in near]
 
 
 def make_grid(areas: Areas, *, cell_m: float = 250.0, streets: gpd.GeoDataFrame | None = None) -> Grid:
@@ -103,10 +109,25 @@ def make_grid(areas: Areas, *, cell_m: float = 250.0, streets: gpd.GeoDataFrame 
     >>> grid.locate(np.array([[250.0, 10.0], [np.nan, 0.0]])).tolist()     # on the shared edge: the eastern cell
     [1, -1]
     """
+    grid = grid_over(areas.union, cell_m=cell_m, crs=areas.frame.crs)
+    if streets is None:
+        return grid
+    kept = _touches_a_street(grid.cells.geometry.to_numpy(), streets.to_crs(areas.frame.crs))
+    return Grid(grid.cells[kept].reset_index(drop=True), grid.cell_m, grid.origin_xy, grid.column[kept], grid.row[kept])
+
+
+def grid_over(
+    area: shapely.Geometry, *, cell_m: float, crs: object = None, shift: tuple[float, float] = (0.0, 0.0)
+) -> Grid:
+    """The cells of `make_grid` over any area, without streets. `shift`: by how much of a cell the origin lies off a whole
+    multiple of `cell_m`. Raises ConfigError as `make_grid`.
+    """
     if not np.isfinite(cell_m) or cell_m <= 0:
         raise ConfigError(f"cell_m is {cell_m}; fix: give a positive cell size in metres, for example 250")
-    west, south, east, north = areas.union.bounds
-    origin = (float(np.floor(west / cell_m) * cell_m), float(np.floor(south / cell_m) * cell_m))
+    west, south, east, north = shapely.bounds(area)
+    origin = tuple(
+        float((np.floor(low / cell_m - part) + part) * cell_m) for low, part in zip((west, south), shift, strict=True)
+    )
     width = int(np.ceil((east - origin[0]) / cell_m))
     height = int(np.ceil((north - origin[1]) / cell_m))
     if width * height > MOST_CELLS:
@@ -115,16 +136,12 @@ def make_grid(areas: Areas, *, cell_m: float = 250.0, streets: gpd.GeoDataFrame 
         )
     row, column = (part.ravel() for part in np.mgrid[0:height, 0:width])
     left, low = origin[0] + column * cell_m, origin[1] + row * cell_m
-    clipped = shapely.intersection(shapely.box(left, low, left + cell_m, low + cell_m), areas.union)
+    clipped = shapely.intersection(shapely.box(left, low, left + cell_m, low + cell_m), area)
     kept = shapely.area(clipped) > 0
-    if streets is not None:
-        kept &= _touches_a_street(clipped, streets.to_crs(areas.frame.crs))
     clipped, row, column = clipped[kept], row[kept], column[kept]
     names = [f"c{c:05d}r{r:05d}" for c, r in zip(column, row, strict=True)]
-    cells = gpd.GeoDataFrame(
-        {"cell_id": names, "area_m2": shapely.area(clipped)}, geometry=clipped, crs=areas.frame.crs
-    )
-    return Grid(cells, float(cell_m), origin, column.astype(np.int64), row.astype(np.int64))
+    cells = gpd.GeoDataFrame({"cell_id": names, "area_m2": shapely.area(clipped)}, geometry=clipped, crs=crs)
+    return Grid(cells, float(cell_m), (origin[0], origin[1]), column.astype(np.int64), row.astype(np.int64))
 
 
 def _touches_a_street(squares: npt.NDArray[np.object_], streets: gpd.GeoDataFrame) -> npt.NDArray[np.bool_]:

@@ -84,7 +84,7 @@ def select_hotspots(
     best = max(1, round(key_hours_share * len(hours)))
     worth = np.sort(risk.expected[:, hours], axis=1)[:, -best:].sum(axis=1)
     grown = _grow(_worthiest(worth, risk, area_share), worth, risk, max_radius_m)
-    places = [place for place in grown if addresses_in(risk, place) >= least_addresses]
+    places = [place for place in grown if not least_addresses or addresses_in(risk, place) >= least_addresses]
     parameters |= {"least_addresses": least_addresses, "withheld": len(grown) - len(places)}
     if not places:
         return Hotspots(_no_hotspots(risk), (), np.empty((0, len(risk.starts))), risk, parameters)
@@ -101,9 +101,12 @@ def select_hotspots(
 
 def addresses_in(risk: Risk, cells: Ints) -> int:
     """How many distinct addresses the incidents of the year before have in these cells."""
-    history = risk.history
-    here = np.isin(history.cell, cells) & (history.age_days <= OBSERVED_DAYS) & (history.weight > 0)
-    return len(np.unique(history.address[here]))
+    return len(np.unique(risk.history.address[_counted(risk) & np.isin(risk.history.cell, cells)]))
+
+
+def _counted(risk: Risk) -> npt.NDArray[np.bool_]:
+    """(n,) the incidents of the year before that count."""
+    return (risk.history.age_days <= OBSERVED_DAYS) & (risk.history.weight > 0)
 
 
 def _no_hotspots(risk: Risk) -> gpd.GeoDataFrame:
@@ -184,7 +187,7 @@ def _recorded(place: Ints, key: Ints, risk: Risk) -> tuple[int, pd.DataFrame]:
     Where none was recorded at these hours, the categories are those of the place at any hour.
     """
     history = risk.history
-    here = np.isin(history.cell, place) & (history.age_days <= OBSERVED_DAYS) & (history.weight > 0)
+    here = np.isin(history.cell, place) & _counted(risk)
     share = np.where(here, history.share_in(risk.weekly_hour[key]), 0.0)
     now = share > 0
     used = now if now.any() else here
@@ -205,9 +208,7 @@ def _what_for(weights: pd.DataFrame) -> tuple[str, dict[str, float]]:
 
 
 def _p_value(place: Ints, key: Ints, observed: int, risk: Risk) -> float:
-    history = risk.history
-    counted = (history.age_days <= OBSERVED_DAYS) & (history.weight > 0)
-    everywhere = history.share_in(risk.weekly_hour[key])[counted]
+    everywhere = risk.history.share_in(risk.weekly_hour[key])[_counted(risk)]
     area_share = risk.grid.cells["area_m2"].to_numpy()[place].sum() / risk.grid.area_m2
     tail = stats.poisson.sf(observed - 1, everywhere.sum() * area_share)
     return float(min(1.0, tail * len(risk.grid)))

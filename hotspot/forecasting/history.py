@@ -27,8 +27,7 @@ class History:
     `cell` (n,) index into the grid, `hours` how each incident spreads over the 168 hours of the local week (an interval
     over its hours, a date alone over its day, an interval over 30 days not at all), `age_days` (n,) before `as_of`,
     `weight` (n,) from the source rule, `category` and `activity` (n,), `address` (n,) equal for incidents within the same
-    square metre. `days` is the length of the history: from the
-    local midnight before its first incident to `as_of`.
+    square metre. `days` is the length of the history: from the local midnight before its first incident to `as_of`.
     """
 
     cell: npt.NDArray[np.int64]

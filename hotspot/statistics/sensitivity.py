@@ -14,7 +14,7 @@ import pandas as pd
 import shapely
 
 from hotspot.errors import ConfigError
-from hotspot.statistics.chance import Floats, Ints
+from hotspot.grid import grid_over
 from hotspot.statistics.getis_ord import local_g
 from hotspot.statistics.kernel import points_of
 
@@ -45,35 +45,16 @@ def cell_sensitivity(
     reference: shapely.Geometry | None = None
     rows = []
     for cell_m, (east, north) in product(cells_m, shifts):
-        boxes, counts, neighbours = _lattice(places, within, cell_m, (east, north))
-        found = local_g(counts, neighbours, fdr=fdr)
+        grid = grid_over(within, cell_m=cell_m, shift=(east, north))
+        counts = np.bincount(grid.locate(places), minlength=len(grid))
+        found = local_g(counts, grid.neighbours(), fdr=fdr)
         hot = found.significant & (found.z > 0)
-        area = shapely.union_all(boxes[hot])
+        area = shapely.union_all(grid.cells.geometry.to_numpy()[hot])
         reference = area if reference is None else reference
         either = shapely.area(shapely.union(area, reference))
         overlap = shapely.area(shapely.intersection(area, reference)) / either if either > 0 else np.nan
         share = shapely.area(area) / shapely.area(within)
         rows.append(
-            (cell_m, east, north, len(boxes), counts.mean() if len(counts) else np.nan, int(hot.sum()), share, overlap)
+            (cell_m, east, north, len(grid), counts.mean() if len(counts) else np.nan, int(hot.sum()), share, overlap)
         )
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _lattice(
-    places: Floats, within: shapely.Geometry, cell_m: float, shift: tuple[float, float]
-) -> tuple[npt.NDArray[np.object_], Ints, list[Ints]]:
-    """Squares clipped to the area, the events in each, and which of them touch."""
-    low = np.floor(np.array(shapely.bounds(within)[:2]) / cell_m - 1) * cell_m + np.array(shift) * cell_m
-    width, height = np.ceil((np.array(shapely.bounds(within)[2:]) - low) / cell_m).astype(int)
-    column, row = (part.ravel() for part in np.meshgrid(np.arange(width), np.arange(height)))
-    left, bottom = low[0] + column * cell_m, low[1] + row * cell_m
-    boxes = shapely.box(left, bottom, left + cell_m, bottom + cell_m)
-    kept = shapely.intersects(within, boxes)
-    boxes = np.asarray(shapely.intersection(boxes[kept], within))
-    number = np.full((width + 2, height + 2), -1, dtype=np.int64)
-    number[column[kept] + 1, row[kept] + 1] = np.arange(len(boxes))
-    at = np.floor((places - low) / cell_m).astype(np.int64) if len(places) else np.empty((0, 2), dtype=np.int64)
-    counts = np.bincount(number[at[:, 0] + 1, at[:, 1] + 1], minlength=len(boxes))
-    steps = [(a, b) for a, b in product((-1, 0, 1), repeat=2) if a or b]
-    around = np.stack([number[column[kept] + 1 + a, row[kept] + 1 + b] for a, b in steps], axis=1)
-    return boxes, counts, [near[near >= 0] for near in around]

@@ -197,9 +197,8 @@ def _cells(spots: Hotspots, hours: npt.NDArray[np.int64]) -> Payload:
     worth = risk.expected[:, hours].sum(axis=1)
     shown = np.sort(np.lexsort((np.arange(len(worth)), -worth))[:MOST_CELLS])
     shown = shown[worth[shown] > 0]
-    least = int(
-        spots.parameters.get("least_addresses", 0)
-    )  # a cell alone could tell what a withheld hotspot would have
+    # a cell alone could tell what a withheld hotspot would have told
+    least = int(spots.parameters.get("least_addresses", 0))
     shown = shown[[addresses_in(risk, np.array([cell])) >= least for cell in shown]] if least else shown
     shapes = risk.grid.cells.geometry.iloc[shown].to_crs("EPSG:4326")
     names = risk.grid.cells["cell_id"].iloc[shown]
