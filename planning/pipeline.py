@@ -29,7 +29,7 @@ from planning.problem import Problem
 from planning.solving.search import solve
 
 Progress = Callable[[str], None]
-CACHE = ".patrol-cache"  # beside the run: streets that were read before, for the next run
+CACHE = ".patrol-cache"  # beside the run, for the next one: streets that were read, the choice of the model
 WORTH_CACHING_BYTES = 1_000_000
 
 
@@ -83,7 +83,7 @@ def run_plan(
             inputs = read_inputs(config, strict=strict, cache=_cache(config, out), progress=progress)
         with watch.stage("risk"):
             start, end = _shift_span(inputs, day, date, config)
-            risk = _risk(inputs, config, cutoff, end.ceil("h") - cutoff)
+            risk = _risk(inputs, config, cutoff, end.ceil("h") - cutoff, effort=effort, out=out, progress=progress)
         with watch.stage("hotspots"):
             spots = _hotspots(risk, config, start=start, end=end)
         with watch.stage("demands"):
@@ -118,7 +118,7 @@ def run_hotspots(
         with watch.stage("read"):
             inputs = read_inputs(config, strict=strict, cache=_cache(config, out), progress=progress)
         with watch.stage("risk"):
-            risk = _risk(inputs, config, cutoff, horizon)
+            risk = _risk(inputs, config, cutoff, horizon, effort=effort, out=out, progress=progress)
         with watch.stage("hotspots"):
             spots = _hotspots(risk, config)
         window = (risk.starts[0], risk.starts[-1] + pd.Timedelta(hours=1))
@@ -151,7 +151,10 @@ def _shift_span(inputs: Inputs, day: pd.Timestamp, date: str, config: Config) ->
     return min(start for start, _ in shifts), max(end for _, end in shifts)
 
 
-def _risk(inputs: Inputs, config: Config, as_of: pd.Timestamp, horizon: str | pd.Timedelta) -> Risk:
+def _risk(
+    inputs: Inputs, config: Config, as_of: pd.Timestamp, horizon: str | pd.Timedelta, *, effort: str, out: Path,
+    progress: Progress,
+) -> Risk:  # fmt: skip
     if isinstance(horizon, pd.Timedelta) and horizon <= pd.Timedelta(0):
         raise ConfigError(
             f"--as-of {as_of.isoformat()} is after the last shift; fix: give an instant before the shifts"
@@ -163,8 +166,12 @@ def _risk(inputs: Inputs, config: Config, as_of: pd.Timestamp, horizon: str | pd
         as_of=as_of,
         horizon=horizon,
         model=config.hotspots.model,
+        effort=effort,
         categories=config.categories or None,
         patrol_found_weight=config.hotspots.patrol_found_weight,
+        calendar=inputs.calendar,
+        cache=out.parent / CACHE,
+        progress=progress,
     )
 
 

@@ -11,8 +11,9 @@ from hotspot.areas import Areas
 from hotspot.errors import ConfigError, InputError
 from hotspot.forecasting.estimate import gamma_interval
 from hotspot.forecasting.history import past_of
-from hotspot.forecasting.profile import cell_profiles, district_profile
-from hotspot.forecasting.risk import MODELS, forecast
+from hotspot.forecasting.models import MODELS
+from hotspot.forecasting.profile import cell_hours, district_profile
+from hotspot.forecasting.risk import forecast
 from hotspot.grid import make_grid
 from hotspot.hotspots import select_hotspots
 from hotspot.incidents import Incidents
@@ -147,13 +148,14 @@ def test_dates_alone_make_no_midnight_peak(grid):
 def test_intervals_count_in_their_hours_and_over_long_ones_only_at_their_place(grid):
     """TIM-04: 09:00 to 17:00 on a Monday; a year."""
     history = history_of(grid, [("2026-03-16 09:00", "2026-03-16 17:00", False), ("2025-03-16", "2026-03-16", False)])
-    profile, rows = cell_profiles(history, history.weight, np.full(168, 1 / 168), cells=len(grid))
-    cell = history.cell[0]
+    hours = cell_hours(history, grid)
+    profile, cell = hours.profile, history.cell[0]
     assert len(history) == 2
     assert np.bincount(history.cell)[cell] == 2
-    assert rows[cell] - rows[(cell + 1) % len(grid)] == pytest.approx(1.0)
-    assert profile[cell, 9:17] == pytest.approx(profile[cell, 9])
-    assert profile[cell, 9] > profile[cell, 8]
+    assert hours.profile.sum(axis=1) == pytest.approx(1.0)
+    first = history.hours.row == history.hours.row[0]
+    assert history.hours.weight[first] == pytest.approx(1 / 8)
+    assert profile[cell, 9:17].min() > profile[cell, 8]
     assert history.hour.tolist() == [-1, -1]
     assert history.share_in(np.arange(9, 13)).tolist() == [0.0, 0.5]  # by time: the year began first
 
@@ -173,7 +175,7 @@ def test_a_category_that_leads_nowhere_is_named_with_its_count(grid):
 
 
 def test_an_unknown_model_names_the_known_ones(grid):
-    with pytest.raises(ConfigError, match="empirical_bayes, long_run"):
+    with pytest.raises(ConfigError, match="boosting, consistency_recency, empirical_bayes"):
         forecast(incidents(), grid, as_of=AS_OF, horizon="1D", model="crystal_ball")
 
 

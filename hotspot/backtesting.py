@@ -1,0 +1,460 @@
+"""Rolling-origin evaluation: every model forecasts from the same past cutoffs and is scored on what came after."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from hotspot.calendars import Calendar
+from hotspot.errors import ConfigError
+from hotspot.forecasting.choosing import VERSION
+from hotspot.forecasting.estimate import RiskModel
+from hotspot.forecasting.history import History, past_of
+from hotspot.forecasting.models import CANDIDATES, LAST_YEAR, LONG_RUN, MODELS
+from hotspot.forecasting.risk import Risk, forecast
+from hotspot.grid import Grid
+from hotspot.incidents import Incidents
+from hotspot.metrics import flagged
+from hotspot.scoring import block_interval
+from hotspot.times import HOURS_OF_WEEK, parse_duration, parse_instant
+
+AREA_SHARES = (0.01, 0.02, 0.05, 0.1)
+CURVE_SHARES = (0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+HEADLINE_SHARE = 0.02
+DECILES = 10
+LEAST_SHARE = 1e-12
+VECTORS = ("curve_hits", "curve_best", "curve_area", "decile_expected", "decile_observed")
+AUTO = "auto"
+
+Floats = npt.NDArray[np.float64]
+Progress = Callable[[str], None]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the patrols can cover: so many cell-hours a day, between two hours of the day (`hours`, half-open)."""
+
+    cell_hours_per_day: int
+    hours: tuple[int, int] = (0, 24)
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """How well each model foretold what came after the cutoffs.
+
+    `table`, one row per model: information gains over long-run counts in nats per incident (`ig_place`, `ig` place and
+    hour), Poisson log score per incident, `hit_rate`, `pai`, `pei` at each area share and `budget_hit_rate`, each with `_lower`
+    and `_upper` of its 95 % interval (block bootstrap over cutoffs; those that end in `_over_last_year` are paired
+    differences), `calibration` (expected over observed) and `seconds` per forecast. `origins` has the sums of each model
+    and cutoff, `curve` the hit rate by area share and the best possible one, `deciles` expected and observed incidents by
+    tenths of the expectation, `drift` each category's weekly incidents before and during the test. `default` is the model
+    that the headline is about.
+    """
+
+    table: pd.DataFrame
+    origins: pd.DataFrame
+    curve: pd.DataFrame
+    deciles: pd.DataFrame
+    drift: pd.DataFrame
+    default: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def summary(self) -> str:
+        """The headline: how the default model compares with the same places as last year, also when it loses."""
+        row = self.table.set_index("model").loc[self.default]
+        ig, low, high = (row[f"ig_place_over_last_year{end}"] for end in ("", "_lower", "_upper"))
+        if low > 0:
+            verdict = "better than"
+        elif high < 0:
+            verdict = "WORSE than"
+        else:
+            verdict = "no different, within chance, from"
+        share = f"{HEADLINE_SHARE:.0%}".replace("%", " %")
+        name = f"hit_rate_{HEADLINE_SHARE:g}"
+        other = float(self.table.set_index("model")[name][LAST_YEAR])
+        return (
+            f"{self.default} is {verdict} the same places as last year: {ig:+.3f} nats per incident [{low:+.3f}, {high:+.3f}] "
+            f"over {self.parameters['origins']} cutoffs; the riskiest {share} of the area held {row[name]:.1%} of the incidents, "
+            f"last year's places {other:.1%}"
+        )
+
+
+def backtest(
+    incidents: Incidents,
+    grid: Grid,
+    *,
+    start: str | pd.Timestamp,
+    end: str | pd.Timestamp,
+    step: str = "7D",
+    horizon: str = "7D",
+    models: Sequence[str] | Mapping[str, RiskModel] | None = None,
+    default: str = AUTO,
+    effort: str = "normal",
+    categories: Mapping[str, str] | None = None,
+    patrol_found_weight: float = 0.0,
+    calendar: Calendar | None = None,
+    area_shares: Sequence[float] = AREA_SHARES,
+    budget: Budget | None = None,
+    jobs: int = 1,
+    cache: Path | None = None,
+    progress: Progress = lambda stage: None,
+) -> Backtest:
+    """Forecast from each cutoff `start`, `start` + `step`, ... up to `end` (included), and score on the `horizon` after it.
+
+    `models` are names ("auto" and those of the ladder; None is all of them) or functions by name: any callable (History,
+    Grid) -> Estimate. The yardsticks long_run and last_year are always among them. `default` is the model that the headline
+    is about. Incidents count as they do for the models: used categories, patrol-found ones by their weight. `jobs` cutoffs
+    run at once in processes of their own; `cache` is a folder where finished cutoffs are kept, so that an interrupted test
+    goes on where it was (names only; functions are run again).
+
+    Raises ConfigError for unknown names, an end before the start, or cutoffs without any incident after them.
+    """
+    named = _models(models, default)
+    origins = _origins(incidents, start, end, step)
+    length = parse_duration(horizon)
+    asked = _Asked(
+        incidents,
+        grid,
+        length,
+        named,
+        effort,
+        categories,
+        patrol_found_weight,
+        calendar,
+        tuple(area_shares),
+        budget,
+        cache,
+    )
+    rows: list[Row] = []
+    for done, (origin, found) in enumerate(_run(asked, origins, jobs), start=1):
+        rows += found
+        progress(f"{done} of {len(origins)} cutoffs: {origin:%Y-%m-%d}")
+    rows.sort(key=lambda row: (row["origin"], list(named).index(row["model"])))
+    if not sum(row["incidents"] for row in rows):
+        raise ConfigError("no incident lies after any of the cutoffs; fix: give cutoffs inside the history")
+    by_origin = pd.DataFrame(rows)
+    vectors = {name: by_origin.pop(name) for name in VECTORS}
+    parameters = {
+        "start": origins[0].isoformat(), "end": origins[-1].isoformat(), "step": step, "horizon": horizon,
+        "origins": len(origins), "effort": effort, "area_shares": list(area_shares), "cell_m": grid.cell_m,
+        "cells": len(grid), "budget": None if budget is None else [budget.cell_hours_per_day, *budget.hours],
+    }  # fmt: skip
+    return Backtest(
+        _table(by_origin, area_shares, list(named)), by_origin, _curve(by_origin, vectors), _deciles(by_origin, vectors),
+        _drift(asked, origins, length), default, parameters,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    incidents: Incidents
+    grid: Grid
+    horizon: pd.Timedelta
+    models: Mapping[str, str | RiskModel]
+    effort: str
+    categories: Mapping[str, str] | None
+    patrol_found_weight: float
+    calendar: Calendar | None
+    area_shares: tuple[float, ...]
+    budget: Budget | None
+    cache: Path | None
+
+    def what_came(self, origin: pd.Timestamp) -> History:
+        """Everything up to the end of the horizon, however late it was reported: it is what happened that counts."""
+        after = self.incidents
+        if "report_time" in after.table:
+            after = Incidents(
+                after.table.drop(columns="report_time"), after.crs, after.timezone, after.counts,
+                default_places=after.default_places, resolution_m=after.resolution_m,
+            )  # fmt: skip
+        return past_of(
+            after, self.grid, as_of=origin + self.horizon, categories=self.categories,
+            patrol_found_weight=self.patrol_found_weight, calendar=self.calendar,
+        )  # fmt: skip
+
+    def risk(self, origin: pd.Timestamp, model: str | RiskModel) -> Risk:
+        return forecast(
+            self.incidents, self.grid, as_of=origin, horizon=self.horizon, model=model, effort=self.effort,
+            categories=self.categories, patrol_found_weight=self.patrol_found_weight, calendar=self.calendar,
+            cache=self.cache,
+        )  # fmt: skip
+
+
+def _models(models: Sequence[str] | Mapping[str, RiskModel] | None, default: str) -> dict[str, str | RiskModel]:
+    named: dict[str, str | RiskModel] = {LONG_RUN: LONG_RUN, LAST_YEAR: LAST_YEAR}
+    if models is None:
+        named |= {name: name for name in (*MODELS, AUTO)}
+    elif isinstance(models, Mapping):
+        named |= dict(models)
+    else:
+        named |= {name: name for name in models}
+    named.setdefault(default, default)
+    known = (AUTO, *MODELS)
+    unknown = [name for name, model in named.items() if isinstance(model, str) and model not in known]
+    if unknown:
+        raise ConfigError(f"models {', '.join(map(repr, unknown))} are unknown; fix: use some of {', '.join(known)}")
+    return named
+
+
+def _origins(
+    incidents: Incidents, start: str | pd.Timestamp, end: str | pd.Timestamp, step: str
+) -> list[pd.Timestamp]:  # fmt: skip
+    first, last = (parse_instant(at, incidents.timezone) if isinstance(at, str) else at for at in (start, end))
+    if last < first:
+        raise ConfigError(f"the test ends at {last}, before it starts; fix: give an end from {first} on")
+    days = parse_duration(step) / pd.Timedelta(days=1)
+    if days != int(days):
+        raise ConfigError(f"step {step!r} isn't whole days; fix: give a step such as 7D")
+    found, at = [], first
+    while at <= last:
+        found.append(at)
+        at = first + pd.DateOffset(days=int(days) * len(found))
+    return found
+
+
+def _run(asked: _Asked, origins: list[pd.Timestamp], jobs: int) -> Iterator[tuple[pd.Timestamp, list[Row]]]:
+    content = _content(asked)
+    if jobs == 1:
+        for origin in origins:
+            yield origin, _of_origin(asked, origin, content)
+        return
+    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    for origin, rows in work(joblib.delayed(_named_origin)(asked, origin, content) for origin in origins):
+        yield origin, rows
+
+
+def _named_origin(asked: _Asked, origin: pd.Timestamp, content: str) -> tuple[pd.Timestamp, list[Row]]:
+    return origin, _of_origin(asked, origin, content)
+
+
+def _content(asked: _Asked) -> str:
+    """A hash of all that rows of a cutoff depend on but the cutoff."""
+    table = asked.incidents.table
+    budget = asked.budget
+    facts = [
+        VERSION, list(asked.models), asked.effort, dict(asked.categories or {}), asked.patrol_found_weight,
+        asked.calendar.name if asked.calendar else "", list(asked.area_shares), str(asked.horizon),
+        [budget.cell_hours_per_day, *budget.hours] if budget else None, {e: list(n) for e, n in CANDIDATES.items()},
+    ]  # fmt: skip
+    told = hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode())
+    told.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    told.update(np.ascontiguousarray(asked.grid.cells["area_m2"].to_numpy()).tobytes())
+    told.update(asked.grid.column.tobytes() + asked.grid.row.tobytes())
+    return told.hexdigest()[:24]
+
+
+def _of_origin(asked: _Asked, origin: pd.Timestamp, content: str) -> list[Row]:
+    by_name = all(isinstance(model, str) for model in asked.models.values())
+    kept = None
+    if asked.cache is not None and by_name:
+        kept = asked.cache / f"backtest-{content}" / f"{origin:%Y%m%dT%H%M}.json"
+        try:
+            found: list[Row] = json.loads(kept.read_text(encoding="utf-8"))
+            return [row | {"origin": origin} for row in found]
+        except (OSError, ValueError):
+            pass
+    seen = _Seen.of(asked.what_came(origin), asked, origin)
+    rows = []
+    for name, model in asked.models.items():
+        begun = time.perf_counter()
+        risk = asked.risk(origin, model)
+        seconds = time.perf_counter() - begun
+        rows.append(_scored(risk, seen, asked) | {"model": name, "chosen": risk.model, "seconds": seconds})
+    if kept is not None:
+        _keep(kept, rows)
+    return [row | {"origin": origin} for row in rows]
+
+
+def _keep(path: Path, rows: list[Row]) -> None:
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(rows), encoding="utf-8")
+        beside.replace(path)
+    except OSError:  # a folder that can't be written only costs the next test its time
+        beside.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What happened inside a horizon. By piece (k,) of an incident: its `cell`, kept `hour` of the week and `weight`; by
+    cell: `counts` (C,); for the budget `slot` (k,), hours since the cutoff."""
+
+    cell: npt.NDArray[np.int64]
+    hour: npt.NDArray[np.int64]
+    weight: Floats
+    slot: npt.NDArray[np.int64]
+    counts: Floats
+
+    @classmethod
+    def of(cls, history: History, asked: _Asked, origin: pd.Timestamp) -> _Seen:
+        days = asked.horizon / pd.Timedelta(days=1)
+        rows = history.age_days <= days
+        if asked.horizon < pd.Timedelta(0) or not len(history):
+            rows = np.zeros(len(history), dtype=bool)
+        pieces = rows[history.hours.row]
+        row, hour = history.hours.row[pieces], history.hours.bin[pieces].astype(np.int64)
+        weight = history.weight[row] * history.hours.weight[pieces]
+        since_h = np.floor((days - history.age_days) * 24.0 + 1e-9).astype(np.int64)
+        own = history.hours.bin[np.searchsorted(history.hours.row, np.arange(len(history)))] if len(history) else hour
+        counts = np.bincount(history.cell[rows], weights=history.weight[rows], minlength=len(asked.grid)).astype(float)
+        return cls(history.cell[row], hour, weight, since_h[row] + (hour - own[row]) % HOURS_OF_WEEK, counts)
+
+
+def _scored(risk: Risk, seen: _Seen, asked: _Asked) -> Row:
+    """Sums over one horizon: logs, hits, expectations; ratios are made of the sums over all cutoffs."""
+    place = risk.expected.sum(axis=1)
+    total = max(float(place.sum()), 1e-300)
+    by_hour = np.zeros((len(place), HOURS_OF_WEEK))
+    np.add.at(by_hour.T, risk.weekly_hour, risk.expected.T)
+    log_place = seen.counts @ np.log(np.maximum(place / total, LEAST_SHARE))
+    share = by_hour[seen.cell, seen.hour] / total
+    log_hour = seen.weight @ np.log(np.maximum(share, LEAST_SHARE))
+    area = risk.grid.cells["area_m2"].to_numpy(dtype=float)
+    row: Row = {
+        "incidents": float(seen.counts.sum()), "timed": float(seen.weight.sum()), "expected": float(place.sum()),
+        "log_place": float(log_place), "log_hour": float(log_hour),
+        "log_score": float(log_hour + seen.weight.sum() * np.log(total) - place.sum()),
+    }  # fmt: skip
+    for area_share in asked.area_shares:
+        chosen, best = flagged(place, area, area_share), flagged(seen.counts / area, area, area_share)
+        row |= {
+            f"hits_{area_share:g}": float(seen.counts[chosen].sum()), f"best_{area_share:g}": float(seen.counts[best].sum()),
+            f"area_{area_share:g}": float(area[chosen].sum() / area.sum()),
+        }  # fmt: skip
+    if asked.budget is not None:
+        row |= _at_budget(risk, seen, asked.budget)
+    chosen_at = [flagged(place, area, share) for share in CURVE_SHARES]
+    best_at = [flagged(seen.counts / area, area, share) for share in CURVE_SHARES]
+    tenth = _tenths(place)
+    return row | {
+        "curve_hits": [float(seen.counts[chosen].sum()) for chosen in chosen_at],
+        "curve_best": [float(seen.counts[chosen].sum()) for chosen in best_at],
+        "curve_area": [float(area[chosen].sum() / area.sum()) for chosen in chosen_at],
+        "decile_expected": np.bincount(tenth, weights=place, minlength=DECILES).tolist(),
+        "decile_observed": np.bincount(tenth, weights=seen.counts, minlength=DECILES).tolist(),
+    }
+
+
+def _tenths(place: Floats) -> npt.NDArray[np.int64]:
+    """(C,) which tenth of the expectation each cell is in, from the least risky up."""
+    order = np.argsort(place, kind="stable")
+    before = np.cumsum(place[order]) - place[order] / 2
+    tenth = np.empty(len(place), dtype=np.int64)
+    tenth[order] = np.minimum((before / max(float(place.sum()), 1e-300) * DECILES).astype(np.int64), DECILES - 1)
+    return tenth
+
+
+def _at_budget(risk: Risk, seen: _Seen, budget: Budget) -> Row:
+    """Incidents in the cell-hours that a day's patrols would cover, by the risk and at best."""
+    low, high = budget.hours
+    of_day = np.asarray(risk.starts.hour)
+    open_slots = (of_day >= low) & (of_day < high)
+    day = np.asarray(risk.starts.normalize().asi8)
+    slots = len(risk.starts)
+    inside = (seen.slot >= 0) & (seen.slot < slots)
+    inside[inside] = open_slots[seen.slot[inside]]
+    happened = np.zeros(risk.expected.shape)
+    np.add.at(happened, (seen.cell[inside], seen.slot[inside]), seen.weight[inside])
+    hits = best = 0.0
+    for each in np.unique(day[open_slots]):
+        today = np.flatnonzero(open_slots & (day == each))
+        expected, came = risk.expected[:, today].ravel(), happened[:, today].ravel()
+        count = min(budget.cell_hours_per_day, len(expected))
+        hits += float(came[np.argsort(-expected, kind="stable")[:count]].sum())
+        best += float(np.sort(came)[-count:].sum())
+    return {"budget_hits": hits, "budget_best": best, "budget_incidents": float(happened.sum())}
+
+
+def _table(origins: pd.DataFrame, area_shares: Sequence[float], models: list[str]) -> pd.DataFrame:
+    by_model = {name: origins[origins["model"] == name].reset_index(drop=True) for name in models}
+    yard, last_year = by_model[LONG_RUN], by_model[LAST_YEAR]
+    rows = []
+    for name, mine in by_model.items():
+        count, timed = mine["incidents"].to_numpy(), mine["timed"].to_numpy()
+        row: Row = {"model": name}
+        row |= _interval("ig_place", mine["log_place"] - yard["log_place"], count)
+        row |= _interval("ig", mine["log_hour"] - yard["log_hour"], timed)
+        row |= _interval("ig_place_over_last_year", mine["log_place"] - last_year["log_place"], count)
+        row |= _interval("log_score", mine["log_score"], timed)
+        for share in area_shares:
+            hits, key = mine[f"hits_{share:g}"], f"{share:g}"
+            row |= _interval(f"hit_rate_{key}", hits, count)
+            row |= _interval(f"hit_rate_{key}_over_last_year", hits - last_year[f"hits_{share:g}"], count)
+            row[f"pai_{key}"] = row[f"hit_rate_{key}"] / float(mine[f"area_{share:g}"].mean())
+            best = float(mine[f"best_{share:g}"].sum())
+            row[f"pei_{key}"] = float(hits.sum()) / best if best > 0 else np.nan
+            row[f"best_pai_{key}"] = row[f"pai_{key}"] / row[f"pei_{key}"] if row[f"pei_{key}"] else np.nan
+        if "budget_hits" in mine:
+            inside = mine["budget_incidents"].to_numpy()
+            row |= _interval("budget_hit_rate", mine["budget_hits"], inside)
+            row |= _interval("budget_hit_rate_over_last_year", mine["budget_hits"] - last_year["budget_hits"], inside)
+            best = float(mine["budget_best"].sum())
+            row["budget_pei"] = float(mine["budget_hits"].sum()) / best if best > 0 else np.nan
+        row |= _interval("calibration", mine["expected"], count)
+        row |= {"seconds": float(mine["seconds"].mean()), "incidents": float(count.sum())}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _interval(name: str, gained: Any, count: Any) -> Row:
+    values, count = gained.to_numpy(dtype=float), np.asarray(count, dtype=float)
+    total = float(count.sum())
+    low, high = block_interval(values, count)
+    return {name: float(values.sum()) / total if total else np.nan, f"{name}_lower": low, f"{name}_upper": high}
+
+
+def _curve(origins: pd.DataFrame, vectors: Mapping[str, pd.Series[Any]]) -> pd.DataFrame:
+    rows = []
+    for name, index in origins.groupby("model", sort=False).groups.items():
+        total = float(origins.loc[index, "incidents"].sum()) or np.nan
+        hits, best, area = (
+            np.sum(vectors[f"curve_{kind}"][index].tolist(), axis=0) for kind in ("hits", "best", "area")
+        )
+        rows += [
+            (name, share, float(a) / len(index), float(h) / total, float(b) / total)
+            for share, a, h, b in zip(CURVE_SHARES, area, hits, best, strict=True)
+        ]
+    return pd.DataFrame(rows, columns=["model", "area_share", "flagged_area_share", "hit_rate", "best_hit_rate"])
+
+
+def _deciles(origins: pd.DataFrame, vectors: Mapping[str, pd.Series[Any]]) -> pd.DataFrame:
+    rows = []
+    for name, index in origins.groupby("model", sort=False).groups.items():
+        expected, seen = (
+            np.sum(vectors[f"decile_{kind}"][index].tolist(), axis=0) for kind in ("expected", "observed")
+        )
+        rows += [(name, k + 1, float(e), float(s)) for k, (e, s) in enumerate(zip(expected, seen, strict=True))]
+    return pd.DataFrame(rows, columns=["model", "tenth", "expected", "observed"])
+
+
+def _drift(asked: _Asked, origins: list[pd.Timestamp], length: pd.Timedelta) -> pd.DataFrame:
+    """Weekly incidents by category: in the whole time before the test, in the year before it, and during it."""
+    whole = asked.what_came(origins[-1])
+    names, code = whole.kinds
+    begun_days = (whole.as_of - origins[0]) / pd.Timedelta(days=1)
+    rows = []
+    spans = {
+        "before": (begun_days, whole.days), "year_before": (begun_days, min(begun_days + 364.0, whole.days)),
+        "during": (0.0, begun_days),
+    }  # fmt: skip
+    for k, name in enumerate(names):
+        row: Row = {"category": name}
+        for span, (youngest, oldest) in spans.items():
+            inside = (code == k) & (whole.age_days >= youngest) & (whole.age_days < oldest)
+            weeks = (oldest - youngest) / 7.0
+            row[f"{span}_per_week"] = float(whole.weight[inside].sum()) / weeks if weeks > 0 else np.nan
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["category", "before_per_week", "year_before_per_week", "during_per_week"])
