@@ -6,15 +6,18 @@ Knows places and times, never persons; knows nothing of teams or routes.
 import logging
 
 from hotspot.areas import Areas, read_areas
+from hotspot.backtesting import Backtest, backtest
 from hotspot.calendars import Calendar, read_calendar
 from hotspot.cube import Cube, count_cube
 from hotspot.errors import ConfigError, CrsError, Fault, HotspotError, InputError, OutputError, PlanError
-from hotspot.forecasting.estimate import Estimate
+from hotspot.forecasting.estimate import Estimate, estimate_of
 from hotspot.forecasting.history import History
 from hotspot.forecasting.risk import Risk, forecast
 from hotspot.grid import Grid, make_grid
+from hotspot.horizon_scores import Budget
 from hotspot.hotspots import Hotspots, select_hotspots
 from hotspot.incidents import Incidents, read_incidents
+from hotspot.metrics import hit_rate, pai, pei
 from hotspot.statistics.aoristic_weights import aoristic
 from hotspot.statistics.displacement import wdd
 from hotspot.statistics.emerging import emerging_hotspots, mann_kendall
@@ -32,6 +35,8 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "Areas",
+    "Backtest",
+    "Budget",
     "Calendar",
     "ConfigError",
     "CrsError",
@@ -50,14 +55,17 @@ __all__ = [
     "ScanCluster",
     "UnitCube",
     "aoristic",
+    "backtest",
     "cell_sensitivity",
     "count_by_unit",
     "count_cube",
     "emerging_hotspots",
+    "estimate_of",
     "forecast",
     "general_g",
     "hdbscan",
     "hexagons",
+    "hit_rate",
     "hour_of_week_table",
     "jacquez",
     "kernel_density",
@@ -70,6 +78,8 @@ __all__ = [
     "make_grid",
     "mann_kendall",
     "mantel",
+    "pai",
+    "pei",
     "read_areas",
     "read_calendar",
     "read_incidents",

@@ -15,39 +15,42 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import shapely
 
 from hotspot.calendars import Calendar
 from hotspot.errors import ConfigError
 from hotspot.forecasting.choosing import VERSION
 from hotspot.forecasting.estimate import RiskModel
 from hotspot.forecasting.history import History, past_of
-from hotspot.forecasting.models import CANDIDATES, LAST_YEAR, LONG_RUN, MODELS
+from hotspot.forecasting.models import CANDIDATES, FALLBACK, LAST_YEAR, LONG_RUN, MODELS
 from hotspot.forecasting.risk import Risk, forecast
-from hotspot.grid import Grid
+from hotspot.grid import Grid, grid_over
+from hotspot.horizon_scores import CURVE_SHARES, Budget, Row, Seen, scored
 from hotspot.incidents import Incidents
-from hotspot.metrics import flagged
 from hotspot.scoring import block_interval
-from hotspot.times import HOURS_OF_WEEK, parse_duration, parse_instant
+from hotspot.times import parse_duration, parse_instant
 
 AREA_SHARES = (0.01, 0.02, 0.05, 0.1)
-CURVE_SHARES = (0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 HEADLINE_SHARE = 0.02
-DECILES = 10
-LEAST_SHARE = 1e-12
 VECTORS = ("curve_hits", "curve_best", "curve_area", "decile_expected", "decile_observed")
 AUTO = "auto"
+HEADLINES: Mapping[str, tuple[str, str, str, str]] = {  # better, no different, worse, and the sentence
+    "en": (
+        "better than", "no different, within chance, from", "WORSE than",
+        "The default model ({model}) is {verdict} the same places as last year: {gain:+.3f} nats per incident "
+        "[{low:+.3f}, {high:+.3f}] over {origins} cutoffs. The riskiest {share:g} % of the area held {mine:.1%} of the "
+        "incidents, last year's places {other:.1%}.",
+    ),
+    "zh": (
+        "优于", "与之无显著差别：", "不如",
+        "默认模型（{model}）{verdict}“去年的同样地点”：每起警情 {gain:+.3f} nat [{low:+.3f}, {high:+.3f}]，"
+        "共 {origins} 个预测时点。"
+        "风险最高的 {share:g}% 面积内有 {mine:.1%} 的警情，去年的同样地点为 {other:.1%}。",
+    ),
+}  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[str], None]
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What the patrols can cover: so many cell-hours a day, between two hours of the day (`hours`, half-open)."""
-
-    cell_hours_per_day: int
-    hours: tuple[int, int] = (0, 24)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,24 +74,23 @@ class Backtest:
     default: str
     parameters: dict[str, Any] = field(default_factory=dict)
 
-    def summary(self) -> str:
+    def summary(self, language: str = "en") -> str:
         """The headline: how the default model compares with the same places as last year, also when it loses."""
-        row = self.table.set_index("model").loc[self.default]
-        ig, low, high = (row[f"ig_place_over_last_year{end}"] for end in ("", "_lower", "_upper"))
-        if low > 0:
-            verdict = "better than"
-        elif high < 0:
-            verdict = "WORSE than"
-        else:
-            verdict = "no different, within chance, from"
-        share = f"{HEADLINE_SHARE:.0%}".replace("%", " %")
-        name = f"hit_rate_{HEADLINE_SHARE:g}"
-        other = float(self.table.set_index("model")[name][LAST_YEAR])
-        return (
-            f"{self.default} is {verdict} the same places as last year: {ig:+.3f} nats per incident [{low:+.3f}, {high:+.3f}] "
-            f"over {self.parameters['origins']} cutoffs; the riskiest {share} of the area held {row[name]:.1%} of the incidents, "
-            f"last year's places {other:.1%}"
-        )
+        by_model = self.table.set_index("model")
+        hit = f"hit_rate_{self._headline_share:g}"
+        row: Any = by_model.loc[self.default]
+        gain, low, high = (row[f"ig_place_over_last_year{end}"] for end in ("", "_lower", "_upper"))
+        better, same, worse, sentence = HEADLINES[language]
+        return sentence.format(
+            model=self.default, verdict=better if low > 0 else worse if high < 0 else same, gain=gain, low=low, high=high,
+            origins=self.parameters["origins"], share=100 * self._headline_share, mine=row[hit],
+            other=by_model[hit][LAST_YEAR],
+        )  # fmt: skip
+
+    @property
+    def _headline_share(self) -> float:
+        shares: list[float] = self.parameters["area_shares"]
+        return min(shares, key=lambda share: abs(share - HEADLINE_SHARE))
 
 
 def backtest(
@@ -261,17 +263,20 @@ def _of_origin(asked: _Asked, origin: pd.Timestamp, content: str) -> list[Row]:
     if asked.cache is not None and by_name:
         kept = asked.cache / f"backtest-{content}" / f"{origin:%Y%m%dT%H%M}.json"
         try:
-            found: list[Row] = json.loads(kept.read_text(encoding="utf-8"))
-            return [row | {"origin": origin} for row in found]
+            before: list[Row] = json.loads(kept.read_text(encoding="utf-8"))
+            return [row | {"origin": origin} for row in before]
         except (OSError, ValueError):
             pass
-    seen = _Seen.of(asked.what_came(origin), asked, origin)
+    seen = Seen.of(asked.what_came(origin), cells=len(asked.grid), horizon=asked.horizon)
     rows = []
     for name, model in asked.models.items():
         begun = time.perf_counter()
         risk = asked.risk(origin, model)
         seconds = time.perf_counter() - begun
-        rows.append(_scored(risk, seen, asked) | {"model": name, "chosen": risk.model, "seconds": seconds})
+        rows.append(
+            scored(risk, seen, area_shares=asked.area_shares, budget=asked.budget)
+            | {"model": name, "chosen": risk.model, "seconds": seconds}
+        )
     if kept is not None:
         _keep(kept, rows)
     return [row | {"origin": origin} for row in rows]
@@ -285,97 +290,6 @@ def _keep(path: Path, rows: list[Row]) -> None:
         beside.replace(path)
     except OSError:  # a folder that can't be written only costs the next test its time
         beside.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """What happened inside a horizon. By piece (k,) of an incident: its `cell`, kept `hour` of the week and `weight`; by
-    cell: `counts` (C,); for the budget `slot` (k,), hours since the cutoff."""
-
-    cell: npt.NDArray[np.int64]
-    hour: npt.NDArray[np.int64]
-    weight: Floats
-    slot: npt.NDArray[np.int64]
-    counts: Floats
-
-    @classmethod
-    def of(cls, history: History, asked: _Asked, origin: pd.Timestamp) -> _Seen:
-        days = asked.horizon / pd.Timedelta(days=1)
-        rows = history.age_days <= days
-        if asked.horizon < pd.Timedelta(0) or not len(history):
-            rows = np.zeros(len(history), dtype=bool)
-        pieces = rows[history.hours.row]
-        row, hour = history.hours.row[pieces], history.hours.bin[pieces].astype(np.int64)
-        weight = history.weight[row] * history.hours.weight[pieces]
-        since_h = np.floor((days - history.age_days) * 24.0 + 1e-9).astype(np.int64)
-        own = history.hours.bin[np.searchsorted(history.hours.row, np.arange(len(history)))] if len(history) else hour
-        counts = np.bincount(history.cell[rows], weights=history.weight[rows], minlength=len(asked.grid)).astype(float)
-        return cls(history.cell[row], hour, weight, since_h[row] + (hour - own[row]) % HOURS_OF_WEEK, counts)
-
-
-def _scored(risk: Risk, seen: _Seen, asked: _Asked) -> Row:
-    """Sums over one horizon: logs, hits, expectations; ratios are made of the sums over all cutoffs."""
-    place = risk.expected.sum(axis=1)
-    total = max(float(place.sum()), 1e-300)
-    by_hour = np.zeros((len(place), HOURS_OF_WEEK))
-    np.add.at(by_hour.T, risk.weekly_hour, risk.expected.T)
-    log_place = seen.counts @ np.log(np.maximum(place / total, LEAST_SHARE))
-    share = by_hour[seen.cell, seen.hour] / total
-    log_hour = seen.weight @ np.log(np.maximum(share, LEAST_SHARE))
-    area = risk.grid.cells["area_m2"].to_numpy(dtype=float)
-    row: Row = {
-        "incidents": float(seen.counts.sum()), "timed": float(seen.weight.sum()), "expected": float(place.sum()),
-        "log_place": float(log_place), "log_hour": float(log_hour),
-        "log_score": float(log_hour + seen.weight.sum() * np.log(total) - place.sum()),
-    }  # fmt: skip
-    for area_share in asked.area_shares:
-        chosen, best = flagged(place, area, area_share), flagged(seen.counts / area, area, area_share)
-        row |= {
-            f"hits_{area_share:g}": float(seen.counts[chosen].sum()), f"best_{area_share:g}": float(seen.counts[best].sum()),
-            f"area_{area_share:g}": float(area[chosen].sum() / area.sum()),
-        }  # fmt: skip
-    if asked.budget is not None:
-        row |= _at_budget(risk, seen, asked.budget)
-    chosen_at = [flagged(place, area, share) for share in CURVE_SHARES]
-    best_at = [flagged(seen.counts / area, area, share) for share in CURVE_SHARES]
-    tenth = _tenths(place)
-    return row | {
-        "curve_hits": [float(seen.counts[chosen].sum()) for chosen in chosen_at],
-        "curve_best": [float(seen.counts[chosen].sum()) for chosen in best_at],
-        "curve_area": [float(area[chosen].sum() / area.sum()) for chosen in chosen_at],
-        "decile_expected": np.bincount(tenth, weights=place, minlength=DECILES).tolist(),
-        "decile_observed": np.bincount(tenth, weights=seen.counts, minlength=DECILES).tolist(),
-    }
-
-
-def _tenths(place: Floats) -> npt.NDArray[np.int64]:
-    """(C,) which tenth of the expectation each cell is in, from the least risky up."""
-    order = np.argsort(place, kind="stable")
-    before = np.cumsum(place[order]) - place[order] / 2
-    tenth = np.empty(len(place), dtype=np.int64)
-    tenth[order] = np.minimum((before / max(float(place.sum()), 1e-300) * DECILES).astype(np.int64), DECILES - 1)
-    return tenth
-
-
-def _at_budget(risk: Risk, seen: _Seen, budget: Budget) -> Row:
-    """Incidents in the cell-hours that a day's patrols would cover, by the risk and at best."""
-    low, high = budget.hours
-    of_day = np.asarray(risk.starts.hour)
-    open_slots = (of_day >= low) & (of_day < high)
-    day = np.asarray(risk.starts.normalize().asi8)
-    slots = len(risk.starts)
-    inside = (seen.slot >= 0) & (seen.slot < slots)
-    inside[inside] = open_slots[seen.slot[inside]]
-    happened = np.zeros(risk.expected.shape)
-    np.add.at(happened, (seen.cell[inside], seen.slot[inside]), seen.weight[inside])
-    hits = best = 0.0
-    for each in np.unique(day[open_slots]):
-        today = np.flatnonzero(open_slots & (day == each))
-        expected, came = risk.expected[:, today].ravel(), happened[:, today].ravel()
-        count = min(budget.cell_hours_per_day, len(expected))
-        hits += float(came[np.argsort(-expected, kind="stable")[:count]].sum())
-        best += float(np.sort(came)[-count:].sum())
-    return {"budget_hits": hits, "budget_best": best, "budget_incidents": float(happened.sum())}
 
 
 def _table(origins: pd.DataFrame, area_shares: Sequence[float], models: list[str]) -> pd.DataFrame:
@@ -458,3 +372,38 @@ def _drift(asked: _Asked, origins: list[pd.Timestamp], length: pd.Timedelta) -> 
             row[f"{span}_per_week"] = float(whole.weight[inside].sum()) / weeks if weeks > 0 else np.nan
         rows.append(row)
     return pd.DataFrame(rows, columns=["category", "before_per_week", "year_before_per_week", "during_per_week"])
+
+
+def cell_size_sensitivity(
+    incidents: Incidents,
+    within: shapely.Geometry,
+    *,
+    cell_m: float,
+    origins: Sequence[pd.Timestamp],
+    horizon: str = "7D",
+    model: str = FALLBACK,
+    area_share: float = HEADLINE_SHARE,
+    **options: Any,
+) -> pd.DataFrame:
+    """Does the answer depend on the cells? The same test with cells half and twice as wide and with the origin moved.
+
+    One row per grid: `cell_m, shift` (of the origin, in cells)`, cells, ig_place` (over long-run counts in the same cells)`,
+    hit_rate, pai` at `area_share`. `options` are those of `backtest`.
+    """
+    rows = []
+    for size, shift in ((1.0, 0.0), (1.0, 0.5), (0.5, 0.0), (2.0, 0.0)):
+        grid = grid_over(within, cell_m=cell_m * size, crs=incidents.crs, shift=(shift, shift))
+        found = [
+            backtest(
+                incidents, grid, start=origin, end=origin, horizon=horizon, models=[model], default=model,
+                area_shares=[area_share], **options,
+            ).origins
+            for origin in origins
+        ]  # fmt: skip
+        summed = pd.concat(found).groupby("model").sum(numeric_only=True)
+        count = float(summed["incidents"][model])
+        rate = float(summed[f"hits_{area_share:g}"][model]) / count
+        area = float(summed[f"area_{area_share:g}"][model]) / len(found)
+        gain = float(summed["log_place"][model] - summed["log_place"][LONG_RUN]) / count
+        rows.append((cell_m * size, shift, len(grid), gain, rate, rate / area))
+    return pd.DataFrame(rows, columns=["cell_m", "shift", "cells", "ig_place", "hit_rate", "pai"])

@@ -136,6 +136,29 @@ def hotspots(
 
 
 @app.command()
+def backtest(
+    config: ConfigPath,
+    out: Out,
+    start: Annotated[str, typer.Option("--from", help="first cutoff")],
+    end: Annotated[str, typer.Option("--to", help="last cutoff, included")],
+    step: Annotated[str, typer.Option("--step", help="from one cutoff to the next, in whole days")] = "7D",
+    horizon: Annotated[str, typer.Option("--horizon", help="how far ahead each forecast looks")] = "7D",
+    effort: EffortOption = Effort.normal,
+    force: Force = False,
+    strict: Strict = False,
+    as_json: Json = False,
+) -> None:
+    """Every risk model tested on the district's own past: forecasts from many cutoffs, scored on what came, with a report."""
+    from planning.pipeline import run_backtest
+
+    run = run_backtest(
+        config, out=out, start=start, end=end, step=step, horizon=horizon, effort=effort.value, force=force, strict=strict,
+        progress=_say,
+    )  # fmt: skip
+    _tell(run.manifest, run.lines, as_json)
+
+
+@app.command()
 def plan(
     config: ConfigPath,
     out: Out,

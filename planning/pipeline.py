@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,9 +12,11 @@ from typing import Any
 
 import pandas as pd
 
+from hotspot.backtesting import backtest, cell_size_sensitivity
 from hotspot.errors import ConfigError, PlanError
 from hotspot.forecasting.risk import Risk, forecast
 from hotspot.grid import make_grid
+from hotspot.horizon_scores import Budget
 from hotspot.hotspots import Hotspots, select_hotspots
 from hotspot.times import parse_instant
 from planning.assembly import build_problem
@@ -22,6 +25,7 @@ from planning.config import Config, read_config
 from planning.force import shift_interval
 from planning.inputs import Inputs, read_inputs
 from planning.network import Conditions
+from planning.output.backtest_products import BacktestFacts, write_backtest_products
 from planning.output.products import RunFacts, write_hotspot_products, write_plan_products
 from planning.output.runs import run_folder, write_manifest
 from planning.plan import Plan
@@ -31,6 +35,7 @@ from planning.solving.search import solve
 Progress = Callable[[str], None]
 CACHE = ".patrol-cache"  # beside the run, for the next one: streets that were read, the choice of the model
 WORTH_CACHING_BYTES = 1_000_000
+SENSITIVITY_CUTOFFS = 4
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,70 @@ def run_hotspots(
         manifest = facts.manifest("complete", plan=None, timings_s=watch.seconds)
         write_manifest(folder, manifest)
     return Run(out, manifest, facts.report(out, "complete", None))
+
+
+def run_backtest(
+    config_path: Path,
+    *,
+    out: Path,
+    start: str,
+    end: str,
+    step: str = "7D",
+    horizon: str = "7D",
+    effort: str = "normal",
+    force: bool = False,
+    strict: bool = False,
+    jobs: int | None = None,
+    progress: Progress = lambda stage: None,
+) -> Run:
+    """Test every risk model from the cutoffs `start` to `end` on the district's own history, and write the report `out`.
+
+    What was done before an interruption is kept beside `out` and not done again. `jobs` None uses every processor.
+    """
+    config = read_config(config_path)
+    watch = Stopwatch(progress)
+    with run_folder(out, force=force) as folder:
+        with watch.stage("read"):
+            inputs = read_inputs(config, strict=strict, cache=_cache(config, out), progress=progress)
+            grid = make_grid(inputs.areas, cell_m=config.hotspots.cell_m, streets=inputs.streets.edges)
+        options: dict[str, Any] = {
+            "categories": config.categories or None, "patrol_found_weight": config.hotspots.patrol_found_weight,
+            "calendar": inputs.calendar, "cache": out.parent / CACHE, "progress": progress,
+        }  # fmt: skip
+        with watch.stage("backtest"):
+            result = backtest(
+                inputs.incidents, grid, start=start, end=end, step=step, horizon=horizon, default=config.hotspots.model,
+                effort=effort, budget=patrol_budget(inputs.teams), jobs=jobs or os.cpu_count() or 1, **options,
+            )  # fmt: skip
+        with watch.stage("other cells"):
+            cutoffs = list(pd.DatetimeIndex(result.origins["origin"].unique()))
+            few = cutoffs[:: -(-len(cutoffs) // SENSITIVITY_CUTOFFS)]
+            others = cell_size_sensitivity(
+                inputs.incidents,
+                inputs.areas.union,
+                cell_m=config.hotspots.cell_m,
+                origins=few,
+                horizon=horizon,
+                **options,
+            )
+        facts = BacktestFacts(config, inputs, result, others, effort)
+        with watch.stage("write"):
+            write_backtest_products(folder, facts)
+        manifest = facts.manifest(timings_s=watch.seconds)
+        write_manifest(folder, manifest)
+    return Run(out, manifest, facts.report(out))
+
+
+def patrol_budget(teams: pd.DataFrame) -> Budget | None:
+    """The cell-hours that the teams' shifts hold in a day, one cell an hour each, between the first start and the last end."""
+    if not len(teams):
+        return None
+    shifts = [shift_interval(team, "2001-01-01", "UTC") for _, team in teams.iterrows()]
+    hours = round(sum((end - begin) / pd.Timedelta(hours=1) for begin, end in shifts))
+    first, last = min(begin for begin, _ in shifts), max(end for _, end in shifts)
+    if last - first >= pd.Timedelta(hours=24):
+        return Budget(hours, (0, 24))
+    return Budget(hours, (first.hour, last.ceil("h").hour or 24))
 
 
 def _cache(config: Config, out: Path) -> Path | None:

@@ -29,7 +29,7 @@ from planning.output.tables import VISIT_COLUMNS, tabulate
 from planning.plan import Plan
 from planning.release import __version__
 
-LIBRARIES = ("numpy", "pandas", "geopandas", "shapely", "scipy", "pyproj", "highspy", "pyvrp", "folium")
+LIBRARIES = ("numpy", "pandas", "geopandas", "shapely", "scipy", "scikit-learn", "pyproj", "highspy", "pyvrp", "folium")
 SYNTHETIC_MARK = "合成数据"  # a district whose name says that it is synthetic is badged on every product
 
 
@@ -62,8 +62,7 @@ class RunFacts:
             "run_id": self.run_id,
             "window": {"start": start.isoformat(), "end": end.isoformat()},
             "timezone": self.config.district.timezone,
-            "versions": {"hotspot-patrol": __version__, "python": platform.python_version()}
-            | {name: version(name) for name in LIBRARIES},
+            "versions": versions(),
             "inputs": self._input_entries,
             "model": self.risk.parameters,
             "hotspots": self.spots.parameters | {"count": len(self.spots)},
@@ -91,7 +90,7 @@ class RunFacts:
     def notices(self, plan: Plan | None) -> list[str]:
         """What a reader of the result must know about its inputs."""
         counts = self.inputs.incidents.counts
-        of_inputs = [_moved_out(notice, self.config.folder) for notice in self.inputs.notices]
+        of_inputs = [moved_out(notice, self.config.folder) for notice in self.inputs.notices]
         told = [f"incidents: {counts}", *of_inputs, *self._day_notices()]
         if withheld := int(self.spots.parameters.get("withheld", 0)):
             least = self.spots.parameters["least_addresses"]
@@ -130,12 +129,7 @@ class RunFacts:
 
     @cached_property
     def _input_entries(self) -> list[dict[str, Any]]:
-        config = self.config
-        tables = [config.district.areas, config.points.path, config.teams.path, config.streets.path]
-        tables += [path for path in (config.streets.closures, config.streets.congestion) if path is not None]
-        entries = [*self.inputs.incidents.inputs]
-        entries += [{"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in tables]
-        return [entry | {"path": _moved_out(entry["path"], config.folder)} for entry in entries]
+        return input_entries(self.config, self.inputs)
 
     @cached_property
     def statistics(self) -> dict[str, Any]:
@@ -145,8 +139,23 @@ class RunFacts:
 
     def set_aside(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Rows that aren't used, with their files as seen from the configuration's folder."""
-        columns = {name: [_moved_out(text, self.config.folder) for text in rows[name]] for name in ("file", "reason")}
+        columns = {name: [moved_out(text, self.config.folder) for text in rows[name]] for name in ("file", "reason")}
         return rows.assign(**columns)
+
+
+def input_entries(config: Config, inputs: Inputs) -> list[dict[str, Any]]:
+    """Path, hash and row counts of every input file, for the manifest."""
+    tables = [config.district.areas, config.points.path, config.teams.path, config.streets.path]
+    tables += [path for path in (config.streets.closures, config.streets.congestion) if path is not None]
+    entries = [*inputs.incidents.inputs]
+    entries += [{"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in tables]
+    return [entry | {"path": moved_out(entry["path"], config.folder)} for entry in entries]
+
+
+def versions() -> dict[str, str]:
+    """Ours, Python's and those of the libraries that results depend on."""
+    of_libraries = {name: version(name) for name in LIBRARIES}
+    return {"hotspot-patrol": __version__, "python": platform.python_version()} | of_libraries
 
 
 def _credit(streets: Path) -> str:
@@ -155,7 +164,7 @@ def _credit(streets: Path) -> str:
     return "© OpenStreetMap contributors" if from_osm else ""
 
 
-def _moved_out(text: str, folder: Path) -> str:
+def moved_out(text: str, folder: Path) -> str:
     """Paths below the configuration's folder as seen from there: a run doesn't tell where its district lay."""
     return text.replace(f"{folder.as_posix()}/", "")
 
