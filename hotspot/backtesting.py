@@ -205,8 +205,8 @@ def _models(models: Sequence[str] | Mapping[str, RiskModel] | None, default: str
     named.setdefault(default, default)
     known = (AUTO, *MODELS)
     unknown = [name for name, model in named.items() if isinstance(model, str) and model not in known]
-    if unknown:
-        raise ConfigError(f"models {', '.join(map(repr, unknown))} are unknown; fix: use some of {', '.join(known)}")
+    if names := ", ".join(map(repr, unknown)):
+        raise ConfigError(f"models {names} are unknown; fix: use one of {', '.join(known)}")
     return named
 
 

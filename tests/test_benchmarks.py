@@ -9,7 +9,7 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
-@pytest.mark.parametrize("script", ["intake.py", "pipeline.py", "statistics.py", "streets.py"])
+@pytest.mark.parametrize("script", ["forecast.py", "intake.py", "pipeline.py", "statistics.py", "streets.py"])
 def test_it_says_what_it_does(script):
     done = subprocess.run([sys.executable, FOLDER / script, "--help"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -36,7 +36,7 @@ class DayRule:
         if self.calendar is None or not len(times):
             return hours
         weekday = self._weekday_kept(times)
-        own = np.asarray(times.dayofweek)
+        own = np.asarray(times.day_of_week)
         of_that_day = (hours // 24 == own) & (weekday != own)
         return np.where(of_that_day, weekday * 24 + hours % 24, hours).astype(np.int16)
 
@@ -51,7 +51,7 @@ class DayRule:
 
     def _weekday_kept(self, times: pd.DatetimeIndex) -> Ints:
         assert self.calendar is not None
-        own = np.asarray(times.dayofweek)
+        own = np.asarray(times.day_of_week)
         kind = self.calendar.day_kind(times)
         worked = (kind == "workday") & (own >= SATURDAY)
         return np.where(kind == "holiday", SUNDAY, np.where(worked, WEDNESDAY, own)).astype(np.int64)
@@ -66,7 +66,7 @@ def day_rule(calendar: Calendar | None, times: pd.DatetimeIndex) -> DayRule:
     counts = np.bincount(day - first).astype(float)
     dates = pd.to_datetime((np.arange(len(counts)) + first).astype("datetime64[D]"))
     kind = calendar.day_kind(pd.DatetimeIndex(dates))
-    sunday = (kind == "weekend") & (np.asarray(dates.dayofweek) == SUNDAY)
+    sunday = (kind == "weekend") & (np.asarray(dates.day_of_week) == SUNDAY)
     seen = expected = 0.0
     for holiday in np.flatnonzero(kind == "holiday"):
         around = slice(max(0, holiday - AROUND_DAYS), holiday + AROUND_DAYS + 1)

@@ -116,6 +116,19 @@ class History:
         )
         return Weeks(counts, _exposure(totals, first=min(1.0, self.days / 7.0)))
 
+    def notices(self, cells: int) -> list[str]:
+        """What a reader of a forecast must know about the history: that there is none, and its gaps."""
+        if not len(self):
+            return [f"no incident lies before {self.as_of:%Y-%m-%d %H:%M}: no risk"]
+        unseen = self.weeks(cells).exposure == 0
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], unseen, [False]]).astype(np.int8)))
+        gaps = [(begin, end) for begin, end in zip(edges[::2], edges[1::2], strict=True)]
+        return [
+            f"no incidents at all for {end - begin} weeks from {self.as_of - pd.DateOffset(weeks=len(unseen) - begin):%Y-%m-%d}: "
+            "taken as not recorded, not as quiet"
+            for begin, end in gaps
+        ]
+
     def until(self, weeks: int) -> History:
         """What was known `weeks` weeks earlier, as the history of that cutoff."""
         days = 7.0 * weeks

@@ -64,6 +64,11 @@ class Risk:
         """(H,) the hour of the week that each start keeps, and the factor of its day."""
         return self.history.rule.clock(self.starts)
 
+    @property
+    def notices(self) -> list[str]:
+        """What a reader of the forecast must know about its history."""
+        return self.history.notices(len(self.grid))
+
     def of_category(self, category: str) -> Risk:
         """The part of the risk that is of one category; those of all categories sum to the whole.
 

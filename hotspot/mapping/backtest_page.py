@@ -63,7 +63,7 @@ def _charts(result: Backtest, w: Mapping[str, str]) -> dict[str, str]:
         "budget": "",
     }
     if "budget_hit_rate" in table:
-        charts["budget"] = bar_chart(_bars(table, "budget_hit_rate", default), title=w["budget"])
+        charts["budget"] = bar_chart(_bars(table, "budget_hit_rate", default), title=w["budget"], form=".1%")
     shown = [default, LAST_YEAR, LONG_RUN]
     lines = [_curve_of(result.curve, name, "hit_rate", strong=name == default) for name in dict.fromkeys(shown)]
     lines.append(_curve_of(result.curve, default, "best_hit_rate", name=w["best"], dashed=True))
@@ -71,13 +71,13 @@ def _charts(result: Backtest, w: Mapping[str, str]) -> dict[str, str]:
         lines, title=w["curve"], x_title=w["area"], y_title=w["met"], x_percent=True, y_percent=True
     )
     tenths = result.deciles[result.deciles["model"] == default]
-    most = float(tenths[["expected", "observed"]].to_numpy().max())
+    ratio = (tenths["observed"] / tenths["expected"].where(tenths["expected"] > 0)).fillna(0.0)
     charts["calibration"] = line_chart(
         [
-            Line(default, list(zip(tenths["expected"], tenths["observed"], strict=True)), strong=True),
-            Line("=", [(0.0, 0.0), (most, most)], dashed=True),
+            Line(default, list(zip(tenths["tenth"].astype(float), ratio, strict=True)), strong=True),
+            Line("1", [(1.0, 1.0), (float(len(tenths)), 1.0)], dashed=True),
         ],
-        title=w["calibration"], x_title=w["expected"], y_title=w["observed"],
+        title=w["calibration"], x_title=w["tenth"], y_title=w["ratio_observed"],
     )  # fmt: skip
     charts["over_time"] = line_chart(
         [
@@ -112,7 +112,7 @@ def _tables(result: Backtest, w: Mapping[str, str], sensitivity: pd.DataFrame | 
     shares = [f"{share:g}" for share in result.parameters["area_shares"]]
     budget = "budget_hit_rate" in result.table
     head = [w["model"], w["gain_head"], w["gain_place"], w["log_score"]]
-    head += [w[kind].format(share=f"{float(share):.3g}") for share in shares for kind in ("hit", "pai", "pei")]
+    head += [w[kind].format(share=f"{float(share) * 100:g} %") for share in shares for kind in ("hit", "pai", "pei")]
     head += [w["budget_hit"]] * budget + [w["ratio"], w["seconds"]]
     rows = [head]
     for row in result.table.to_dict("records"):
@@ -130,9 +130,7 @@ def _tables(result: Backtest, w: Mapping[str, str], sensitivity: pd.DataFrame | 
     drift += [[str(each[0]), *(f"{value:.1f}" for value in each[1:])] for each in result.drift.itertuples(index=False)]
     tables = {"": rows, w["drift"]: drift}
     if sensitivity is not None:
-        others = [
-            [w["cell"], w["shift"], w["gain_place"], w["hit"].format(share="0.02"), w["pai"].format(share="0.02")]
-        ]
+        others = [[w["cell"], w["shift"], w["gain_place"], w["hit"].format(share="2 %"), w["pai"].format(share="2 %")]]
         others += [
             [f"{row.cell_m:g} m", f"{row.shift:g}", f"{row.ig_place:+.3f}", f"{row.hit_rate:.1%}", f"{row.pai:.2f}"]
             for row in sensitivity.itertuples(index=False)

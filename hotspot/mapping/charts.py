@@ -32,7 +32,7 @@ class Line:
     dashed: bool = False
 
 
-def bar_chart(bars: Sequence[Bar], *, title: str, unit: str = "", digits: int = 3) -> str:
+def bar_chart(bars: Sequence[Bar], *, title: str, form: str = "+.3f") -> str:
     """Horizontal bars from zero with whiskers, one row each. No bars give an empty text."""
     if not bars:
         return ""
@@ -56,7 +56,7 @@ def bar_chart(bars: Sequence[Bar], *, title: str, unit: str = "", digits: int = 
             parts.append(
                 f'<line class="whisker" x1="{x(bar.lower):.1f}" x2="{x(bar.upper):.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
             )
-        told = f"{bar.value:+.{digits}f}{unit}" if isfinite(bar.value) else "–"
+        told = format(bar.value, form) if isfinite(bar.value) else "–"
         parts.append(f'<text x="{WIDTH - RIGHT + 6}" y="{y + 4:.1f}">{told}</text>')
     return _svg(parts, height=len(bars) * ROW + 8, title=title)
 

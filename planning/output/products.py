@@ -91,7 +91,7 @@ class RunFacts:
         """What a reader of the result must know about its inputs."""
         counts = self.inputs.incidents.counts
         of_inputs = [moved_out(notice, self.config.folder) for notice in self.inputs.notices]
-        told = [f"incidents: {counts}", *of_inputs, *self._day_notices()]
+        told = [f"incidents: {counts}", *of_inputs, *self.risk.notices, *self._day_notices()]
         if withheld := int(self.spots.parameters.get("withheld", 0)):
             least = self.spots.parameters["least_addresses"]
             told.append(f"{withheld} hotspots are withheld: their incidents come from fewer than {least} addresses")

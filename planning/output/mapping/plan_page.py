@@ -16,6 +16,7 @@ import shapely
 
 from hotspot.areas import Areas
 from hotspot.errors import OutputError
+from hotspot.forecasting.risk import Risk
 from hotspot.hotspots import Hotspots, addresses_in
 from hotspot.mapping import render_page
 from hotspot.mapping.explanation import explanation_text
@@ -49,7 +50,7 @@ def situation_payload(
         "timezone": str(risk.starts.tz),
         "window": {"start": start.isoformat(), "end": end.isoformat()},
         "as_of": risk.as_of.isoformat(),
-        "model": risk.model,
+        "model": _model_told(risk),
         "plan": None,
         "hours": [start.isoformat() for start in risk.starts[hours]],
         "areas": {"features": _areas(areas)},
@@ -190,6 +191,14 @@ def _streets(streets: Streets | None) -> Payload:
         major = pd.Series(True, index=edges.index)
     names = edges["name"].fillna("").astype(str).tolist() if "name" in edges else [""] * len(edges)
     return {"lines": [_path(line) for line in lines], "class": [0 if m else 1 for m in major], "names": names}
+
+
+def _model_told(risk: Risk) -> str:
+    """The model's name, and what it gained over long-run counts where it was chosen."""
+    if risk.choice is None or risk.choice.over_long_run is None:
+        return risk.model
+    gain, lower, upper = risk.choice.over_long_run
+    return f"{risk.model} ({gain:+.3f} [{lower:+.3f}, {upper:+.3f}] nat / {risk.choice.weeks} w)"
 
 
 def _cells(spots: Hotspots, hours: npt.NDArray[np.int64]) -> Payload:
