@@ -18,6 +18,7 @@ from hotspot.situation import cell_state
 
 Ints = npt.NDArray[np.int64]
 OBSERVED_DAYS = 364.0  # whole weeks, so that each hour of the week is seen equally often
+REDRAWN = 100
 COLUMNS = [
     "hotspot_id", "rank", "windows", "expected", "lower", "upper", "observed", "activity", "category_mix", "p_value",
     "explanation",
@@ -83,15 +84,18 @@ def select_hotspots(
         return Hotspots(_no_hotspots(risk), (), np.empty((0, len(risk.starts))), risk, parameters)
     best = max(1, round(key_hours_share * len(hours)))
     worth = np.sort(risk.expected[:, hours], axis=1)[:, -best:].sum(axis=1)
-    grown = _grow(_worthiest(worth, risk, area_share), worth, risk, max_radius_m)
+    chosen = _worthiest(worth, risk, area_share)
+    grown = _grow(chosen, worth, risk, max_radius_m)
     places = [place for place in grown if not least_addresses or addresses_in(risk, place) >= least_addresses]
     parameters |= {"least_addresses": least_addresses, "withheld": len(grown) - len(places)}
     if not places:
         return Hotspots(_no_hotspots(risk), (), np.empty((0, len(risk.starts))), risk, parameters)
     rows = [_hotspot(place, hours, best, risk) for place in places]
     state = cell_state(risk.history, risk.grid)
+    stays = _stability(worth, len(chosen), risk)
     for row, place in zip(rows, places, strict=True):
         row["explanation"]["statistics"] = state.of_place(place) if state is not None else None
+        row["explanation"]["stability"] = float(np.average(stays[place], weights=worth[place]))
     order = sorted(range(len(rows)), key=lambda i: (-rows[i]["expected"], int(places[i][0])))
     ranked = [rows[i] | {"hotspot_id": f"H{k:02d}", "rank": k} for k, i in enumerate(order, start=1)]
     frame = gpd.GeoDataFrame(ranked, geometry="geometry", crs=risk.grid.crs)[[*COLUMNS, "geometry"]]
@@ -104,9 +108,21 @@ def addresses_in(risk: Risk, cells: Ints) -> int:
     return len(np.unique(risk.history.address[_counted(risk) & np.isin(risk.history.cell, cells)]))
 
 
-def _counted(risk: Risk) -> npt.NDArray[np.bool_]:
-    """(n,) the incidents of the year before that count."""
-    return (risk.history.age_days <= OBSERVED_DAYS) & (risk.history.weight > 0)
+def _counted(risk: Risk, *, years_ago: int = 0) -> npt.NDArray[np.bool_]:
+    """(n,) the incidents of the year before that count, or of an earlier year."""
+    age, begun = risk.history.age_days, years_ago * OBSERVED_DAYS
+    return (age <= begun + OBSERVED_DAYS) & (age > begun) & (risk.history.weight > 0)
+
+
+def _stability(worth: npt.NDArray[np.float64], count: int, risk: Risk) -> npt.NDArray[np.float64]:
+    """(C,) how often each cell is among the `count` worthiest when the cells' rates are drawn again as uncertain as they are."""
+    shape = np.maximum(risk.estimate.place_shape, 1e-3)
+    rng = np.random.default_rng(0)
+    kept = np.zeros(len(worth))
+    for _ in range(REDRAWN):
+        drawn = worth * rng.standard_gamma(shape) / shape
+        kept[np.argpartition(-drawn, count - 1)[:count]] += 1.0
+    return kept / REDRAWN
 
 
 def _no_hotspots(risk: Risk) -> gpd.GeoDataFrame:
@@ -197,6 +213,14 @@ def _recorded(place: Ints, key: Ints, risk: Risk) -> tuple[int, pd.DataFrame]:
     return round(float(share.sum())), frame
 
 
+def _the_year_before(place: Ints, key: Ints, risk: Risk) -> int | None:
+    """Recorded here at these hours in the year before the last one; None where the history doesn't reach back so far."""
+    if risk.history.days < 2 * OBSERVED_DAYS:
+        return None
+    here = np.isin(risk.history.cell, place) & _counted(risk, years_ago=1)
+    return round(float(risk.history.share_in(risk.weekly_hour[key])[here].sum()))
+
+
 def _what_for(weights: pd.DataFrame) -> tuple[str, dict[str, float]]:
     """The activity that most of the incidents call for, and the share of each category."""
     if weights.empty:
@@ -226,6 +250,7 @@ def _explanation(
         "windows_share_of_week": expected / (own + borrowed),
         "observed": observed,
         "observed_days": min(OBSERVED_DAYS, risk.history.days),
+        "observed_before": _the_year_before(place, key, risk),
         "main_category": next(iter(mix), ""),
         "geocoding_artefact": bool(np.isin(place, risk.default_cells).any()),
         "model": risk.model,

@@ -184,3 +184,15 @@ def test_the_quantile_table_agrees_with_the_gamma_distribution():
     lower, upper = gamma_interval(np.full(5, 3.0), 1 / shape)
     assert lower == pytest.approx(stats.gamma.ppf(0.05, shape, scale=3 / shape), rel=1e-3, abs=1e-9)
     assert upper == pytest.approx(stats.gamma.ppf(0.95, shape, scale=3 / shape), rel=1e-3)
+
+
+def test_a_planted_hotspot_stays_one_when_rates_are_redrawn_and_tells_both_years(grid):
+    spots = select_hotspots(
+        forecast(incidents(), grid, as_of=AS_OF, horizon="7D", model="empirical_bayes"), area_share=0.1
+    )
+    best = spots.frame["explanation"].iloc[0]
+    assert best["stability"] > min(each["stability"] for each in spots.frame["explanation"])
+    assert 0.6 < best["stability"] <= 1.0
+    # about 400 planted incidents in 103 weeks, every week alike
+    assert best["observed_before"] == pytest.approx(best["observed"], rel=0.3)
+    assert spots.frame.iloc[0]["observed"] == best["observed"]

@@ -18,11 +18,18 @@ def explanation_text(explanation: Mapping[str, Any], expected: float) -> dict[st
     share, observed, days = explanation["windows_share_of_week"], explanation["observed"], explanation["observed_days"]
     main, doubt = explanation["main_category"], explanation.get("geocoding_artefact", False)
     pattern = _pattern_told(explanation.get("statistics"))
+    before, stays = explanation.get("observed_before"), explanation.get("stability")
     return {
         "en": (
             f"{own:.2f} incidents a week from its own history + {borrowed:.2f} borrowed from its surroundings = "
             f"{own + borrowed:.2f}; {share:.1%} of a week falls in these windows: {expected:.2f} expected. "
-            f"Recorded here at these hours in the last {days:.0f} days: {observed}."
+            f"Recorded here at these hours in the last {days:.0f} days: {observed}"
+            + (f", in as many days before: {before}." if before is not None else ".")
+            + (
+                f" With rates redrawn as uncertain as they are it stays a hotspot in {stays:.0%}."
+                if stays is not None
+                else ""
+            )
             + (f" Mostly: {main}." if main else "")
             + pattern["en"]
             + (" Geocoding artefact? One point here holds more than 5 % of all incidents." if doubt else "")
@@ -30,7 +37,9 @@ def explanation_text(explanation: Mapping[str, Any], expected: float) -> dict[st
         "zh": (
             f"本处历史每周 {own:.2f} 起 + 周边借用 {borrowed:.2f} 起 = {own + borrowed:.2f} 起；"
             f"一周中 {share:.1%} 落在这些时段：预计 {expected:.2f} 起。"
-            f"近 {days:.0f} 天同时段在此记录 {observed} 起。"
+            f"近 {days:.0f} 天同时段在此记录 {observed} 起"
+            + (f"，此前同样天数 {before} 起。" if before is not None else "。")
+            + (f"按不确定性重抽，{stays:.0%} 的情形下仍为高发区域。" if stays is not None else "")
             + (f"主要类别：{main}。" if main else "")
             + pattern["zh"]
             + ("地理编码异常？此处单一点位占全部警情 5% 以上。" if doubt else "")
