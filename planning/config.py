@@ -17,6 +17,7 @@ import pyproj
 
 from hotspot.coordinates import FORMS
 from hotspot.errors import ConfigError, Fault
+from hotspot.forecasting.models import MODELS
 from hotspot.incidents import SAME_ID_RULES
 from planning.force import ACTIVITIES, ANY_ROLE, DEFAULT_ROLES, MODES, POINT_COLUMNS, ROLES, TEAM_COLUMNS
 from planning.toml_table import TomlTable, nearest
@@ -305,7 +306,7 @@ def _hotspots(table: TomlTable) -> HotspotsConfig:
     default = HotspotsConfig()
     found = HotspotsConfig(
         cell_m=table.number("cell_m", default.cell_m, least=10, most=10_000),
-        model=table.text("model", default.model),
+        model=table.text("model", default.model, choices=("auto", *MODELS)),
         area_share=table.number("area_share", default.area_share, above=0, most=1),
         key_hours_share=table.number("key_hours_share", default.key_hours_share, above=0, most=1),
         max_radius_m=table.number("max_radius_m", default.max_radius_m, above=0),

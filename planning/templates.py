@@ -78,7 +78,7 @@ _CONFIG: tuple[tuple[str, str, str], ...] = (
     ("", "", ""),
     ("[hotspots]", "高发区域（以下为默认值）", "hotspots (these are the defaults)"),
     ("# cell_m = 250", "网格边长，米", "side of a cell, metres"),
-    ('# model = "auto"', "auto 为最近一次回测的优胜者", "auto = the winner of the last backtest"),
+    ('# model = "auto"', "auto 为历史内部回测的优胜者", "auto = the winner of a backtest inside the history"),
     ("# area_share = 0.05", "重点部位占研究区面积的上限", "key places: at most this share of the area"),
     ("# key_hours_share = 0.5", "重点时段占小时数的上限", "key times: at most this share of the hours"),
     ("# max_radius_m = 400", "一个高发区域的最大半径，米", "largest radius of a hotspot, metres"),

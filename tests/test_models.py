@@ -275,3 +275,16 @@ def test_near_repeats_are_let_in_where_the_test_finds_them(grid, past):
     repeating = hs.Incidents.from_frame(pd.concat([past.frame, child], ignore_index=True), timezone=ZONE)
     assert background(past_of(repeating, grid, as_of=AS_OF), grid).repeats
     assert not background(past_of(past, grid, as_of=AS_OF), grid).repeats
+
+
+def test_an_unknown_model_in_a_configuration_is_refused_with_the_nearest_name():
+    import tomllib
+
+    from planning.config import parse_config
+    from planning.sampledata import sample_folder
+
+    folder = sample_folder()
+    table = tomllib.loads((folder / "patrol.toml").read_text(encoding="utf-8"))
+    table["hotspots"]["model"] = "empiricalbayes"
+    with pytest.raises(ConfigError, match="value 'empiricalbayes': unknown value; fix: did you mean empirical_bayes"):
+        parse_config(table, folder=folder)

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import HistGradientBoostingRegressor
 
 from hotspot.forecasting.estimate import Estimate, Floats, estimate_of
 from hotspot.forecasting.history import History
@@ -50,6 +49,8 @@ def boosted(history: History, grid: Grid) -> Estimate:
     if not enough_for_boosting(history):
         own = np.minimum(base.own, now)
         return estimate_of(own, history, grid, borrowed=now - own, parameters={"trees": "too short a history: none"})
+    from sklearn.ensemble import HistGradientBoostingRegressor  # a second of importing, that other models needn't pay
+
     weeks = history.weeks(len(grid))
     learnt = np.array([week for week in range(FIRST_WEEK, len(weeks)) if weeks.exposure[week] > 0])
     learnt = learnt[-max(1, MOST_ROWS // len(grid)) :]
