@@ -56,6 +56,7 @@ def select_hotspots(
     key_hours_share: float = 0.4,
     max_radius_m: float = 400.0,
     least_addresses: int = 0,
+    budget_cell_hours: float = 0.0,
     start: pd.Timestamp | None = None,
     end: pd.Timestamp | None = None,
 ) -> Hotspots:
@@ -66,31 +67,52 @@ def select_hotspots(
     They grow into places from the worthiest down, over shared edges and corners, while every cell centre stays
     within `max_radius_m` of the seed's. A place's key hours are then chosen for the place as a whole.
 
+    With `budget_cell_hours` above 0, what patrols can cover decides instead of the two shares: cells are those of the
+    riskiest so many cell-hours, and of all (place, hour) pairs of the places that they grow into those with the most
+    expected per cell are taken until the budget is spent. That is the most that such pairs can hold, up to the last one.
+
     `p_value` answers: would a district that was equally risky everywhere record so many here at these hours? Poisson
     upper tail times the number of cells (Bonferroni), because the place was picked after looking.
 
     `least_addresses` is for products that leave the house: a place whose incidents of the year before come from fewer
     addresses (to the metre) points at single homes, and is withheld. Give 8 for publication.
 
-    No risk anywhere gives an empty frame with the same columns. Raises ConfigError for shares outside (0, 1].
+    No risk anywhere gives an empty frame with the same columns. Raises ConfigError for shares outside (0, 1] or a negative
+    budget.
     """
     _check_shares(area_share=area_share, key_hours_share=key_hours_share)
+    if not budget_cell_hours >= 0:
+        raise ConfigError(
+            f"budget_cell_hours is {budget_cell_hours}; fix: give the cell-hours of the patrols, or 0 for shares"
+        )
     hours = np.flatnonzero(
         ((risk.starts >= start) if start is not None else np.ones(len(risk.starts), dtype=bool))
         & ((risk.starts < end) if end is not None else np.ones(len(risk.starts), dtype=bool))
     )
     parameters = {"area_share": area_share, "key_hours_share": key_hours_share, "max_radius_m": max_radius_m}
+    parameters |= {"budget_cell_hours": budget_cell_hours} if budget_cell_hours else {}
     if not len(hours) or not risk.expected[:, hours].any():
         return Hotspots(_no_hotspots(risk), (), np.empty((0, len(risk.starts))), risk, parameters)
     best = max(1, round(key_hours_share * len(hours)))
-    worth = np.sort(risk.expected[:, hours], axis=1)[:, -best:].sum(axis=1)
-    chosen = _worthiest(worth, risk, area_share)
+    if budget_cell_hours:
+        worth = _inside_budget(risk.expected[:, hours], budget_cell_hours)
+        chosen = np.lexsort((np.arange(len(worth)), -worth))[: int((worth > 0).sum())]
+    else:
+        worth = np.sort(risk.expected[:, hours], axis=1)[:, -best:].sum(axis=1)
+        chosen = _worthiest(worth, risk, area_share)
     grown = _grow(chosen, worth, risk, max_radius_m)
     places = [place for place in grown if not least_addresses or addresses_in(risk, place) >= least_addresses]
     parameters |= {"least_addresses": least_addresses, "withheld": len(grown) - len(places)}
+    keys = (
+        _spent(places, hours, budget_cell_hours, risk)
+        if budget_cell_hours
+        else [_best_hours(place, hours, best, risk) for place in places]
+    )
+    kept = [(place, key) for place, key in zip(places, keys, strict=True) if len(key)]
+    places = [place for place, _ in kept]
     if not places:
         return Hotspots(_no_hotspots(risk), (), np.empty((0, len(risk.starts))), risk, parameters)
-    rows = [_hotspot(place, hours, best, risk) for place in places]
+    rows = [_hotspot(place, key, risk) for place, key in kept]
     state = cell_state(risk.history, risk.grid)
     stays = _stability(worth, len(chosen), risk)
     for row, place in zip(rows, places, strict=True):
@@ -165,9 +187,33 @@ def _grow(chosen: Ints, worth: npt.NDArray[np.float64], risk: Risk, max_radius_m
     return places
 
 
-def _hotspot(place: Ints, hours: Ints, best: int, risk: Risk) -> dict[str, Any]:
+def _best_hours(place: Ints, hours: Ints, best: int, risk: Risk) -> Ints:
     hourly = risk.expected[np.ix_(place, hours)].sum(axis=0)
-    key = np.sort(hours[np.lexsort((np.arange(len(hours)), -hourly))[:best]])
+    key: Ints = np.sort(hours[np.lexsort((np.arange(len(hours)), -hourly))[:best]])
+    return key
+
+
+def _inside_budget(expected: npt.NDArray[np.float64], budget: float) -> npt.NDArray[np.float64]:
+    """(C,) what each cell expects in those of its hours that are among the riskiest `budget` cell-hours."""
+    count = min(max(1, int(budget)), expected.size)
+    least = np.partition(expected.ravel(), expected.size - count)[expected.size - count]
+    inside: npt.NDArray[np.float64] = np.where((expected >= least) & (expected > 0), expected, 0.0).sum(axis=1)
+    return inside
+
+
+def _spent(places: list[Ints], hours: Ints, budget: float, risk: Risk) -> list[Ints]:
+    """The key hours of each place: pairs of place and hour by expected incidents per cell, until the budget is spent."""
+    if not places:
+        return []
+    per_cell = np.stack([risk.expected[np.ix_(place, hours)].mean(axis=0) for place in places])
+    pairs = np.argsort(-per_cell, axis=None, kind="stable")
+    cost = np.array([len(place) for place in places])[pairs // len(hours)]
+    taken = pairs[(np.cumsum(cost) <= budget + 1e-9) & (per_cell.ravel()[pairs] > 0)]
+    taken = taken if len(taken) else pairs[:1]
+    return [np.sort(hours[taken[taken // len(hours) == k] % len(hours)]) for k in range(len(places))]
+
+
+def _hotspot(place: Ints, key: Ints, risk: Risk) -> dict[str, Any]:
     expected, lower, upper = risk.interval(place, key)
     observed, weights = _recorded(place, key, risk)
     activity, mix = _what_for(weights)

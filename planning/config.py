@@ -84,6 +84,7 @@ class HotspotsConfig:
     """How risk becomes hotspots. `patrol_found_weight` 0: incidents that patrols found don't attract patrols.
 
     `least_addresses` (8 for publication): places with incidents from fewer addresses are withheld from every product.
+    `budget_cell_hours` above 0 takes the place of the two shares: as many cell-hours as the patrols can cover.
     """
 
     cell_m: float = 250.0
@@ -93,6 +94,7 @@ class HotspotsConfig:
     max_radius_m: float = 400.0
     patrol_found_weight: float = 0.0
     least_addresses: int = 0
+    budget_cell_hours: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -312,6 +314,7 @@ def _hotspots(table: TomlTable) -> HotspotsConfig:
         max_radius_m=table.number("max_radius_m", default.max_radius_m, above=0),
         patrol_found_weight=table.number("patrol_found_weight", default.patrol_found_weight, least=0, most=1),
         least_addresses=table.whole("least_addresses", default.least_addresses, least=0),
+        budget_cell_hours=table.number("budget_cell_hours", default.budget_cell_hours, least=0),
     )
     table.finish()
     return found

@@ -251,6 +251,7 @@ def _hotspots(risk: Risk, config: Config, **window: pd.Timestamp) -> Hotspots:
         key_hours_share=config.hotspots.key_hours_share,
         max_radius_m=config.hotspots.max_radius_m,
         least_addresses=config.hotspots.least_addresses,
+        budget_cell_hours=config.hotspots.budget_cell_hours,
         **window,
     )
 

@@ -81,6 +81,8 @@ _CONFIG: tuple[tuple[str, str, str], ...] = (
     ('# model = "auto"', "auto 为历史内部回测的优胜者", "auto = the winner of a backtest inside the history"),
     ("# area_share = 0.05", "重点部位占研究区面积的上限", "key places: at most this share of the area"),
     ("# key_hours_share = 0.5", "重点时段占小时数的上限", "key times: at most this share of the hours"),
+    ("# budget_cell_hours = 0", "巡防力量可覆盖的网格小时数；大于 0 时代替以上两个比例",
+     "cell-hours that the patrols can cover; above 0 it takes the place of the two shares"),
     ("# max_radius_m = 400", "一个高发区域的最大半径，米", "largest radius of a hotspot, metres"),
     ("# patrol_found_weight = 0", "巡逻中发现的警情的权重；0 可避免反馈循环",
      "weight of incidents that patrols found; 0 keeps patrols from chasing themselves"),

@@ -196,3 +196,19 @@ def test_a_planted_hotspot_stays_one_when_rates_are_redrawn_and_tells_both_years
     # about 400 planted incidents in 103 weeks, every week alike
     assert best["observed_before"] == pytest.approx(best["observed"], rel=0.3)
     assert spots.frame.iloc[0]["observed"] == best["observed"]
+
+
+def test_a_budget_takes_the_cell_hours_that_expect_most(grid):
+    risk = forecast(incidents(), grid, as_of=AS_OF, horizon="7D", model="empirical_bayes")
+    spots = select_hotspots(risk, budget_cell_hours=60, max_radius_m=1)  # every cell is a place of its own
+    spent = sum(
+        len(cells) * sum((end - start) / pd.Timedelta(hours=1) for start, end in windows)
+        for cells, windows in zip(spots.cells, spots.frame["windows"], strict=True)
+    )
+    assert spent <= 60
+    assert spots.frame["expected"].sum() == pytest.approx(np.sort(risk.expected, axis=None)[-60:].sum())
+    grown = select_hotspots(risk, budget_cell_hours=60)
+    assert grown.frame["expected"].sum() <= spots.frame["expected"].sum() + 1e-9
+    assert len(select_hotspots(risk, budget_cell_hours=1)) == 1
+    with pytest.raises(ConfigError, match="budget_cell_hours is -1"):
+        select_hotspots(risk, budget_cell_hours=-1)
