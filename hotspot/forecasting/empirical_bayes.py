@@ -13,7 +13,7 @@ from hotspot.grid import Grid
 LOCAL_SHARES = (0.0, 0.25, 0.5, 0.75, 0.9)
 
 
-def empirical_bayes(history: History, grid: Grid) -> Estimate:
+def shrunk_rates(history: History, grid: Grid) -> Estimate:
     """Shrink each cell's recent rate toward its neighbourhood's, and its hours toward its area's and categories'.
 
     Incidents lose half their weight each half-life, which is chosen as for recency-weighted counts, and those of a category

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from hotspot.forecasting.boosting import boosted, enough_for_boosting
-from hotspot.forecasting.empirical_bayes import empirical_bayes
+from hotspot.forecasting.empirical_bayes import shrunk_rates
 from hotspot.forecasting.estimate import Estimate, Floats, RiskModel, estimate_of
 from hotspot.forecasting.history import History
 from hotspot.forecasting.kernel import smoothed_counts
 from hotspot.forecasting.recency import recency_weighted
-from hotspot.forecasting.self_exciting import self_exciting
+from hotspot.forecasting.self_exciting import fading_mixture
 from hotspot.forecasting.stacking import likeliest_shares
 from hotspot.grid import Grid
 
@@ -18,15 +18,15 @@ HELD_OUT_WEEKS = 13
 LEAST_WEEKS = 39
 
 
-def ensemble(history: History, grid: Grid) -> Estimate:
+def stacked(history: History, grid: Grid) -> Estimate:
     """Stacked shares: weights that make the last 13 weeks likeliest, foretold by each member from the time before.
 
     Breiman (1996), Stacked regressions, Machine Learning 24, 49-64, for shares: a mixture, so weights are at least 0 and sum
     to 1. A history below 39 weeks has no weeks to spare and gives empirical Bayes alone.
     """
-    members: dict[str, RiskModel] = {"empirical_bayes": empirical_bayes}
+    members: dict[str, RiskModel] = {"empirical_bayes": shrunk_rates}
     if history.days >= 7 * LEAST_WEEKS:
-        members |= {"recency": recency_weighted, "kernel": smoothed_counts, "self_exciting": self_exciting}
+        members |= {"recency": recency_weighted, "kernel": smoothed_counts, "self_exciting": fading_mixture}
         members |= {"boosting": boosted} if enough_for_boosting(history.until(HELD_OUT_WEEKS)) else {}
     now = [model(history, grid) for model in members.values()]
     share = np.ones(1)

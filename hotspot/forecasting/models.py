@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from hotspot.forecasting.boosting import boosted
 from hotspot.forecasting.consistency import consistency_recency
-from hotspot.forecasting.empirical_bayes import empirical_bayes
-from hotspot.forecasting.ensemble import ensemble
+from hotspot.forecasting.empirical_bayes import shrunk_rates
+from hotspot.forecasting.ensemble import stacked
 from hotspot.forecasting.estimate import RiskModel
 from hotspot.forecasting.kernel import prospective_kernel, smoothed_counts
 from hotspot.forecasting.long_run import last_year, long_run_counts
 from hotspot.forecasting.recency import recency_weighted
-from hotspot.forecasting.self_exciting import self_exciting
+from hotspot.forecasting.self_exciting import fading_mixture
 
 LONG_RUN, LAST_YEAR, FALLBACK = "long_run", "last_year", "empirical_bayes"
 MODELS: Mapping[str, RiskModel] = {
@@ -22,10 +22,10 @@ MODELS: Mapping[str, RiskModel] = {
     "kernel": smoothed_counts,
     "prospective_kernel": prospective_kernel,
     "consistency_recency": consistency_recency,
-    FALLBACK: empirical_bayes,
-    "self_exciting": self_exciting,
+    FALLBACK: shrunk_rates,
+    "self_exciting": fading_mixture,
     "boosting": boosted,
-    "ensemble": ensemble,
+    "ensemble": stacked,
 }
 QUICK = (LONG_RUN, LAST_YEAR, "recency", "consistency_recency", FALLBACK)  # milliseconds each
 CANDIDATES: Mapping[str, tuple[str, ...]] = {

@@ -49,7 +49,7 @@ class Background:
     weights: dict[str, dict[str, float]]
 
 
-def self_exciting(history: History, grid: Grid) -> Estimate:
+def fading_mixture(history: History, grid: Grid) -> Estimate:
     """A mixture of memories that fade at several speeds, of a cell's own incidents and of those around it, per category.
 
     Each category with enough incidents has weights of its own, those that made the last year and a half likeliest, each
