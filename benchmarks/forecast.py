@@ -15,7 +15,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 import hotspot as hs
@@ -142,7 +141,7 @@ def truth_table(path: Path, as_of: str, names: list[str]) -> list[dict[str, floa
     if not (path.parent / "truth.json").is_file():
         return []
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data"))
-    from gaoxin_truth import true_intensity
+    from gaoxin_truth import lost_against, true_intensity
 
     inputs, grid, options = district(path)
     truth = true_intensity(grid.centres_xy, district=path.parent)
@@ -151,18 +150,11 @@ def truth_table(path: Path, as_of: str, names: list[str]) -> list[dict[str, floa
         estimate = hs.forecast(inputs.incidents, grid, as_of=as_of, horizon="7D", model=name, **options).estimate
         rate = estimate.per_week[:, None] * estimate.profile
         lower, upper = gamma_interval(rate, spread_of(estimate, estimate.profile))
-        missed[name] = divergence(truth, rate), divergence(truth.sum(axis=1), rate.sum(axis=1))
+        missed[name] = lost_against(truth, rate), lost_against(truth.sum(axis=1), rate.sum(axis=1))
         closed, closed_place = (1 - mine / yard for mine, yard in zip(missed[name], missed[LONG_RUN], strict=True))
         covered = float(((truth >= lower) & (truth <= upper)).mean())
         rows.append({"model": name, "closed": closed, "closed_place": closed_place, "covered": covered})
     return rows
-
-
-def divergence(truth: np.ndarray, rate: np.ndarray) -> float:
-    """Expected log score lost per incident against the truth, both as shares (Kullback & Leibler)."""
-    true, mine = truth / truth.sum(), rate / rate.sum()
-    held = true > 0
-    return float((true[held] * np.log(true[held] / mine[held])).sum())
 
 
 if __name__ == "__main__":

@@ -7,19 +7,15 @@ functions, placed once each.
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
+import make_gaoxin as made
 import numpy as np
 import numpy.typing as npt
 import shapely
+from gaoxin_places import Chance, crossings, make_streets
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-
-import make_gaoxin as made  # noqa: E402
-from gaoxin_places import Chance, crossings, make_streets  # noqa: E402
-
 Floats = npt.NDArray[np.float64]
 DRAWS = 400_000
 
@@ -59,6 +55,13 @@ def true_intensity(centres_xy: Floats, *, district: Path = HERE / "gaoxin", seed
             when[day * 24 + cluster.start_hour : day * 24 + cluster.end_hour] = 1.0
         rate = rate + np.outer(cells, cluster.expected_per_active_day * when / (cluster.end_hour - cluster.start_hour))
     return rate * (1 - made.UNLOCATED_SHARE) * (1 - made.PATROL_SHARE)
+
+
+def lost_against(truth: Floats, rate: Floats) -> float:
+    """Expected log score lost per incident against the truth, both as shares (Kullback & Leibler); arrays of one shape."""
+    true, mine = truth / truth.sum(), rate / rate.sum()
+    held = true > 0
+    return float((true[held] * np.log(true[held] / mine[held])).sum())
 
 
 def _repeats(chance: Chance, pieces: made.Pieces, hours: Floats, lines: shapely.STRtree) -> made.Happenings:

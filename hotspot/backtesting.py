@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from hotspot.forecasting.risk import Risk, forecast
 from hotspot.grid import Grid, grid_over
 from hotspot.horizon_scores import CURVE_SHARES, Budget, Row, Seen, scored
 from hotspot.incidents import Incidents
+from hotspot.private_cache import keep, kept
 from hotspot.scoring import block_interval
 from hotspot.times import parse_duration, parse_instant
 
@@ -229,16 +229,10 @@ def _origins(
 def _run(asked: _Asked, origins: list[pd.Timestamp], jobs: int) -> Iterator[tuple[pd.Timestamp, list[Row]]]:
     content = _content(asked)
     if jobs == 1:
-        for origin in origins:
-            yield origin, _of_origin(asked, origin, content)
+        yield from (_of_origin(asked, origin, content) for origin in origins)
         return
     work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-    for origin, rows in work(joblib.delayed(_named_origin)(asked, origin, content) for origin in origins):
-        yield origin, rows
-
-
-def _named_origin(asked: _Asked, origin: pd.Timestamp, content: str) -> tuple[pd.Timestamp, list[Row]]:
-    return origin, _of_origin(asked, origin, content)
+    yield from work(joblib.delayed(_of_origin)(asked, origin, content) for origin in origins)
 
 
 def _content(asked: _Asked) -> str:
@@ -257,16 +251,13 @@ def _content(asked: _Asked) -> str:
     return told.hexdigest()[:24]
 
 
-def _of_origin(asked: _Asked, origin: pd.Timestamp, content: str) -> list[Row]:
+def _of_origin(asked: _Asked, origin: pd.Timestamp, content: str) -> tuple[pd.Timestamp, list[Row]]:
     by_name = all(isinstance(model, str) for model in asked.models.values())
-    kept = None
-    if asked.cache is not None and by_name:
-        kept = asked.cache / f"backtest-{content}" / f"{origin:%Y%m%dT%H%M}.json"
-        try:
-            before: list[Row] = json.loads(kept.read_text(encoding="utf-8"))
-            return [row | {"origin": origin} for row in before]
-        except (OSError, ValueError):
-            pass
+    folder = asked.cache if by_name else None
+    name_kept = f"backtest-{content}/{origin:%Y%m%dT%H%M}.json"
+    before: list[Row] | None = kept(folder, name_kept)
+    if before is not None:
+        return origin, [row | {"origin": origin} for row in before]
     seen = Seen.of(asked.what_came(origin), cells=len(asked.grid), horizon=asked.horizon)
     rows = []
     for name, model in asked.models.items():
@@ -277,19 +268,8 @@ def _of_origin(asked: _Asked, origin: pd.Timestamp, content: str) -> list[Row]:
             scored(risk, seen, area_shares=asked.area_shares, budget=asked.budget)
             | {"model": name, "chosen": risk.model, "seconds": seconds}
         )
-    if kept is not None:
-        _keep(kept, rows)
-    return [row | {"origin": origin} for row in rows]
-
-
-def _keep(path: Path, rows: list[Row]) -> None:
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(rows), encoding="utf-8")
-        beside.replace(path)
-    except OSError:  # a folder that can't be written only costs the next test its time
-        beside.unlink(missing_ok=True)
+    keep(folder, name_kept, rows)
+    return origin, [row | {"origin": origin} for row in rows]
 
 
 def _table(origins: pd.DataFrame, area_shares: Sequence[float], models: list[str]) -> pd.DataFrame:

@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from test_models import AS_OF, CRS, SIDE, ZONE, frame_of, grid, made, past  # noqa: F401 - fixtures
+import shapely
+from commands import patrol
+from risk_world import AS_OF, SIDE, ZONE, made, square_grid
 
 import hotspot as hs
 from hotspot.backtesting import cell_size_sensitivity
@@ -14,19 +16,30 @@ from hotspot.forecasting.models import MODELS
 from hotspot.mapping.backtest_page import backtest_page
 from hotspot.mapping.charts import Bar, bar_chart
 from hotspot.scoring import block_interval
+from planning.sampledata import sample_folder
 
 FIRST, LAST = AS_OF - pd.DateOffset(days=84), AS_OF - pd.DateOffset(days=14)
 
 
 @pytest.fixture(scope="module")
-def tested(past, grid):  # noqa: F811
+def grid():
+    return square_grid()
+
+
+@pytest.fixture(scope="module")
+def past():
+    return made()
+
+
+@pytest.fixture(scope="module")
+def tested(past, grid):
     return hs.backtest(
         past, grid, start=FIRST, end=LAST, models=["empirical_bayes"], default="empirical_bayes",
         budget=hs.Budget(10, (18, 22)),
     )  # fmt: skip
 
 
-def backwards(history, grid):  # noqa: F811
+def backwards(history, grid):
     """The worst places first."""
     counts = history.weeks(len(grid)).counts.sum(axis=1)
     return hs.estimate_of(1.0 / (1.0 + counts), history, grid)
@@ -52,7 +65,7 @@ def test_metrics_without_events_are_nan_and_refuse_what_does_not_fit(metric):
         metric([1.0, 2.0], [1], area_share=0.5)
 
 
-def test_metrics_of_a_risk_count_the_incidents_inside_its_hours(past, grid):  # noqa: F811
+def test_metrics_of_a_risk_count_the_incidents_inside_its_hours(past, grid):
     risk = hs.forecast(past, grid, as_of=FIRST, horizon="7D", model="long_run")
     inside = (past.table["time"] >= FIRST) & (past.table["time"] < FIRST + pd.Timedelta(days=7))
     counts = np.bincount(grid.locate(past.places[inside.to_numpy()]), minlength=len(grid))
@@ -61,7 +74,7 @@ def test_metrics_of_a_risk_count_the_incidents_inside_its_hours(past, grid):  # 
     assert 0 < hs.pei(risk, past, area_share=0.1) <= 1
 
 
-def test_every_incident_after_a_cutoff_counts_once(tested, past):  # noqa: F811
+def test_every_incident_after_a_cutoff_counts_once(tested, past):
     inside = (past.table["time"] >= FIRST) & (past.table["time"] < LAST + pd.Timedelta(days=7))
     of_one = tested.origins[tested.origins["model"] == "empirical_bayes"]
     assert of_one["incidents"].sum() == inside.sum()
@@ -80,7 +93,7 @@ def test_the_yardstick_gains_nothing_over_itself_and_curves_rise_to_the_best(tes
     assert ((table["budget_hit_rate"] > 0) & (table["budget_pei"] <= 1)).all()
 
 
-def test_nothing_after_a_cutoff_changes_its_forecast(past, grid, tested):  # noqa: F811
+def test_nothing_after_a_cutoff_changes_its_forecast(past, grid, tested):
     """Other incidents after the last cutoff change what came of that one alone."""
     more = made(900, days=13, seed=8, until=AS_OF)
     other = hs.Incidents.from_frame(
@@ -92,7 +105,7 @@ def test_nothing_after_a_cutoff_changes_its_forecast(past, grid, tested):  # noq
         assert first[name].tolist() == second[name].tolist()
 
 
-def test_the_headline_says_when_we_lose(past, grid):  # noqa: F811
+def test_the_headline_says_when_we_lose(past, grid):
     lost = hs.backtest(past, grid, start=FIRST, end=LAST, models={"backwards": backwards}, default="backwards")
     assert lost.summary().startswith("The default model (backwards) is WORSE than the same places as last year: -")
     assert lost.summary("zh").startswith("默认模型（backwards）不如“去年的同样地点”：每起警情 -")
@@ -104,7 +117,7 @@ def test_the_headline_says_when_we_lose(past, grid):  # noqa: F811
     assert "no different, within chance, from the same places as last year: +0.000" in even.summary()
 
 
-def test_an_interrupted_test_goes_on_where_it_was(past, grid, tmp_path, monkeypatch):  # noqa: F811
+def test_an_interrupted_test_goes_on_where_it_was(past, grid, tmp_path, monkeypatch):
     options = {"start": FIRST, "end": LAST, "models": ["recency"], "default": "recency", "cache": tmp_path}
     seen = []
 
@@ -124,7 +137,7 @@ def test_an_interrupted_test_goes_on_where_it_was(past, grid, tmp_path, monkeypa
     pd.testing.assert_frame_equal(resumed.table.drop(columns="seconds"), whole.table.drop(columns="seconds"))
 
 
-def test_two_processes_give_what_one_gives(past, grid):  # noqa: F811
+def test_two_processes_give_what_one_gives(past, grid):
     one, two = (
         hs.backtest(past, grid, start=FIRST, end=FIRST + pd.DateOffset(days=14), models=["recency"], default="recency", jobs=jobs)
         for jobs in (1, 2)
@@ -132,9 +145,7 @@ def test_two_processes_give_what_one_gives(past, grid):  # noqa: F811
     pd.testing.assert_frame_equal(one.table.drop(columns="seconds"), two.table.drop(columns="seconds"))
 
 
-def test_other_cells_are_tried(past):  # noqa: F811
-    import shapely
-
+def test_other_cells_are_tried(past):
     found = cell_size_sensitivity(
         past, shapely.box(0, 0, SIDE, SIDE), cell_m=250, origins=[FIRST, LAST], area_share=0.1
     )
@@ -152,7 +163,7 @@ def test_other_cells_are_tried(past):  # noqa: F811
         ({"start": "2031-01-01", "end": "2031-02-01"}, "no incident lies after any of the cutoffs"),
     ],
 )
-def test_what_cannot_be_tested_is_refused(change, told, past, grid):  # noqa: F811
+def test_what_cannot_be_tested_is_refused(change, told, past, grid):
     with pytest.raises(ConfigError, match=told):
         hs.backtest(past, grid, **{"start": FIRST, "end": LAST, "models": ["recency"], "default": "recency"} | change)
 
@@ -178,11 +189,7 @@ def test_the_pages_are_the_same_bytes_and_ask_for_nothing(tested):
     assert bar_chart([], title="t") == ""
 
 
-def test_the_command_writes_a_verified_report(tmp_path, past):  # noqa: F811
-    from commands import patrol
-
-    from planning.sampledata import sample_folder
-
+def test_the_command_writes_a_verified_report(tmp_path, past):
     out = tmp_path / "report"
     words = [
         "backtest",

@@ -1,13 +1,15 @@
 """The ladder of risk models: each stays in the past, sums to what is expected, and takes what a history can be like."""
 
+import tomllib
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from risk_world import AS_OF, CRS, SIDE, ZONE, frame_of, made, square_grid
 
 import hotspot as hs
-from hotspot.areas import Areas
 from hotspot.errors import ConfigError
 from hotspot.forecasting.choosing import choose
 from hotspot.forecasting.history import past_of
@@ -17,38 +19,13 @@ from hotspot.forecasting.models import CANDIDATES, MODELS
 from hotspot.forecasting.profile import cell_hours, coarse_to_fine
 from hotspot.forecasting.self_exciting import background
 from hotspot.forecasting.stacking import likeliest_shares
-
-CRS, ZONE = "EPSG:32649", "Asia/Shanghai"
-AS_OF = pd.Timestamp("2026-06-01", tz=ZONE)
-SIDE = 2000.0
-
-
-def made(rows=2500, *, days=800, seed=0, until=AS_OF, category="theft", xy=None):
-    """Incidents of so many days before `until`, uniform in time, denser to the west."""
-    rng = np.random.default_rng(seed)
-    time = until - pd.to_timedelta(rng.uniform(0.01, days, rows), unit="D")
-    places = np.column_stack([SIDE * rng.uniform(0, 1, rows) ** 2, rng.uniform(0, SIDE, rows)]) if xy is None else xy
-    return frame_of(time, places, np.full(rows, category))
-
-
-def frame_of(time, places, category, **more):
-    rows = len(time)
-    return hs.Incidents.from_frame(
-        gpd.GeoDataFrame(
-            {"id": [f"I{k}-{category[k] if rows else ''}" for k in range(rows)], "time": time.floor("s"), "date_only": False,
-             "category": category, "source": "report"} | more,
-            geometry=gpd.points_from_xy(*np.asarray(places).T), crs=CRS,
-        ),
-        timezone=ZONE,
-    )  # fmt: skip
+from planning.config import parse_config
+from planning.sampledata import sample_folder
 
 
 @pytest.fixture(scope="module")
 def grid():
-    box = [shapely.box(0, 0, SIDE, SIDE)]
-    return hs.make_grid(
-        Areas(gpd.GeoDataFrame({"id": ["C1"], "name": ["One"], "street": ["S"]}, geometry=box, crs=CRS)), cell_m=250
-    )
+    return square_grid()
 
 
 @pytest.fixture(scope="module")
@@ -278,11 +255,6 @@ def test_near_repeats_are_let_in_where_the_test_finds_them(grid, past):
 
 
 def test_an_unknown_model_in_a_configuration_is_refused_with_the_nearest_name():
-    import tomllib
-
-    from planning.config import parse_config
-    from planning.sampledata import sample_folder
-
     folder = sample_folder()
     table = tomllib.loads((folder / "patrol.toml").read_text(encoding="utf-8"))
     table["hotspots"]["model"] = "empiricalbayes"

@@ -1,11 +1,9 @@
 """The sample district's true intensity is known: the models are held against it."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
+from gaoxin_truth import lost_against, true_intensity
 
 from hotspot.forecasting.estimate import gamma_interval
 from hotspot.forecasting.history import past_of
@@ -16,7 +14,6 @@ from planning.config import read_config
 from planning.inputs import read_inputs
 from planning.sampledata import sample_folder
 
-DATA = Path(__file__).resolve().parents[1] / "data"
 AS_OF = pd.Timestamp("2026-10-30", tz="Asia/Shanghai")
 
 
@@ -30,17 +27,7 @@ def district():
 
 @pytest.fixture(scope="module")
 def truth(district):
-    sys.path.insert(0, str(DATA))
-    from gaoxin_truth import true_intensity
-
     return true_intensity(district[1].centres_xy)
-
-
-def lost(truth, rate):
-    """Expected log score lost against the truth, nats per incident."""
-    true, mine = truth / truth.sum(), rate / rate.sum()
-    held = true > 0
-    return float((true[held] * np.log(true[held] / mine[held])).sum())
 
 
 def test_the_truth_agrees_with_what_was_recorded(district, truth):
@@ -56,7 +43,7 @@ def test_models_close_most_of_the_gap_between_long_run_counts_and_the_truth(mode
     history, grid = district
     estimate = MODELS[model](history, grid)
     yard = MODELS[LONG_RUN](history, grid)
-    mine, theirs = (lost(truth, each.per_week[:, None] * each.profile) for each in (estimate, yard))
+    mine, theirs = (lost_against(truth, each.per_week[:, None] * each.profile) for each in (estimate, yard))
     assert 1 - mine / theirs >= 0.8
     rate = estimate.per_week[:, None] * estimate.profile
     lower, upper = gamma_interval(rate, spread_of(estimate, estimate.profile))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from hotspot.forecasting.history import History
 from hotspot.forecasting.models import CANDIDATES, FALLBACK, LONG_RUN, MODELS
 from hotspot.forecasting.profile import CELL_HOURS, HALF_LIVES_WEEKS, hours_at
 from hotspot.grid import Grid
+from hotspot.private_cache import keep, kept
 from hotspot.scoring import block_interval
 
 ORIGINS_WEEKS_AGO = {"quick": (13,), "normal": (16, 8), "thorough": (32, 24, 16, 8)}
@@ -50,13 +51,12 @@ def choose(
     """
     if history.days < 7 * LEAST_WEEKS or not len(history):
         return Choice(FALLBACK, reason="the history is too short to compare models")
-    kept = cache / f"choice-{_key(history, grid, effort)}.json" if cache is not None else None
-    if kept is not None and (found := _kept(kept)) is not None:
-        return found
-    choice = _judged(history, grid, effort, progress)
-    if kept is not None:
-        _keep(kept, choice)
-    return choice
+    name = f"choice-{_key(history, grid, effort)}.json" if cache is not None else ""
+    found = _as_choice(kept(cache, name))
+    if found is None or found.model not in CANDIDATES[effort]:
+        found = _judged(history, grid, effort, progress)
+        keep(cache, name, asdict(found))
+    return found
 
 
 def _judged(history: History, grid: Grid, effort: str, progress: Callable[[str], None]) -> Choice:
@@ -68,10 +68,11 @@ def _judged(history: History, grid: Grid, effort: str, progress: Callable[[str],
         before = history.until(ago)
         # the hours' half-life is a matter of their own: here the longest, so that it isn't searched at every cutoff
         before.memo[CELL_HOURS] = hours_at(before, grid, HALF_LIVES_WEEKS[-1])
+        later = _Later.of(history, ago, until)
         for name in names:
             progress(f"risk: {name}, {ago} weeks before")
-            logs[name].append(_by_week(MODELS[name](before, grid), history, ago, until))
-        incidents.append(_incidents_by_week(history, ago, until))
+            logs[name].append(later.logs(MODELS[name](before, grid)))
+        incidents.append(later.by_week(later.weight))
     count = np.concatenate(incidents)
     total = max(float(count.sum()), 1.0)
     gained = {name: np.concatenate(logs[name]) - np.concatenate(logs[LONG_RUN]) for name in names}
@@ -85,25 +86,34 @@ def _judged(history: History, grid: Grid, effort: str, progress: Callable[[str],
     )  # fmt: skip
 
 
-def _by_week(estimate: Estimate, history: History, ago: int, until: int) -> Floats:
-    """Weighted log share of each week's incidents, for the weeks from `ago` to `until` before the cutoff."""
-    hours = history.hours
-    week = history.weeks_ago[hours.row]
-    here = (week < ago) & (week >= until)
-    cell, hour = history.cell[hours.row[here]], hours.bin[here]
-    total = max(float(estimate.per_week.sum()), 1e-300)
-    share = estimate.per_week[cell] / total * estimate.profile[cell, hour]
-    weight = history.weight[hours.row[here]] * hours.weight[here]
-    scored = weight * np.log(np.maximum(share, 1e-12))
-    return np.bincount(ago - 1 - week[here], weights=scored, minlength=ago - until).astype(float)
+@dataclass(frozen=True, eq=False)
+class _Later:
+    """What came from `ago` to `until` weeks before the cutoff, by piece (k,) of an incident: its cell, its hour of the week,
+    its week among those, and its weight."""
 
+    cell: npt.NDArray[np.int64]
+    hour: npt.NDArray[np.int16]
+    week: npt.NDArray[np.int64]
+    weight: Floats
+    weeks: int
 
-def _incidents_by_week(history: History, ago: int, until: int) -> Floats:
-    hours = history.hours
-    week = history.weeks_ago[hours.row]
-    here = (week < ago) & (week >= until)
-    weight = history.weight[hours.row[here]] * hours.weight[here]
-    return np.bincount(ago - 1 - week[here], weights=weight, minlength=ago - until).astype(float)
+    @classmethod
+    def of(cls, history: History, ago: int, until: int) -> _Later:
+        hours = history.hours
+        before = history.weeks_ago[hours.row]
+        here = (before < ago) & (before >= until)
+        row = hours.row[here]
+        weight = history.weight[row] * hours.weight[here]
+        return cls(history.cell[row], hours.bin[here], ago - 1 - before[here], weight, ago - until)
+
+    def by_week(self, values: Floats) -> Floats:
+        return np.bincount(self.week, weights=values, minlength=self.weeks).astype(float)
+
+    def logs(self, estimate: Estimate) -> Floats:
+        """Weighted log share of each week's incidents."""
+        total = max(float(estimate.per_week.sum()), 1e-300)
+        share = estimate.per_week[self.cell] / total * estimate.profile[self.cell, self.hour]
+        return self.by_week(self.weight * np.log(np.maximum(share, 1e-12)))
 
 
 def _key(history: History, grid: Grid, effort: str) -> str:
@@ -118,21 +128,10 @@ def _key(history: History, grid: Grid, effort: str) -> str:
     return told.hexdigest()[:32]
 
 
-def _kept(path: Path) -> Choice | None:
+def _as_choice(told: Any) -> Choice | None:
+    """A choice as JSON had it; None if it isn't one."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
         over = told["over_long_run"]
-        return Choice(told["model"], told["gains"], tuple(over) if over else None, told["weeks"], told["reason"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return Choice(str(told["model"]), told["gains"], tuple(over) if over else None, told["weeks"], told["reason"])
+    except (KeyError, TypeError):
         return None
-
-
-def _keep(path: Path, choice: Choice) -> None:
-    """Written whole or not at all; a folder that can't be written only costs the next run its time."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(asdict(choice)), encoding="utf-8")
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)

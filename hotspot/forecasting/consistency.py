@@ -6,7 +6,6 @@ import numpy as np
 
 from hotspot.forecasting.estimate import Estimate, Floats, estimate_of
 from hotspot.forecasting.history import History
-from hotspot.forecasting.long_run import spread_a_little
 from hotspot.forecasting.memory import fading
 from hotspot.forecasting.profile import district_hours
 from hotspot.forecasting.stacking import likeliest_shares
@@ -27,9 +26,9 @@ def consistency_recency(history: History, grid: Grid) -> Estimate:
     before, after = counts[:, : counts.shape[1] - judged], counts[:, counts.shape[1] - judged :]
     share = likeliest_shares(_parts(before, grid), after.sum(axis=1))
     now = share[:, None] * _parts(counts, grid)
-    own, borrowed = spread_a_little(now[:3].sum(axis=0), grid, 0.0)
+    known = counts.any()
     return estimate_of(
-        own * counts.any(), history, grid, borrowed=(borrowed + now[3]) * counts.any(), hours=district_hours(history, grid),
+        now[:3].sum(axis=0) * known, history, grid, borrowed=now[3] * known, hours=district_hours(history, grid),
         parameters=dict(zip(("long_run", "consistency", "recency", "even"), share.round(4).tolist(), strict=True)),
     )  # fmt: skip
 

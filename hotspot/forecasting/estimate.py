@@ -16,7 +16,6 @@ from hotspot.forecasting.memory import dispersion, effective_counts, fading, lik
 from hotspot.forecasting.profile import Hours, cell_hours
 from hotspot.grid import Grid
 
-HOURS_OF_WEEK = 168
 LEAST_SHAPE = 0.05
 Floats = npt.NDArray[np.float64]
 

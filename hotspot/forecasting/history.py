@@ -121,12 +121,10 @@ class History:
         if not len(self):
             return [f"no incident lies before {self.as_of:%Y-%m-%d %H:%M}: no risk"]
         unseen = self.weeks(cells).exposure == 0
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], unseen, [False]]).astype(np.int8)))
-        gaps = [(begin, end) for begin, end in zip(edges[::2], edges[1::2], strict=True)]
         return [
             f"no incidents at all for {end - begin} weeks from {self.as_of - pd.DateOffset(weeks=len(unseen) - begin):%Y-%m-%d}: "
             "taken as not recorded, not as quiet"
-            for begin, end in gaps
+            for begin, end in _runs(unseen)
         ]
 
     def until(self, weeks: int) -> History:
@@ -202,11 +200,16 @@ def _exposure(totals: npt.NDArray[np.generic], *, first: float) -> npt.NDArray[n
     if len(seen) == 1:
         return np.full(1, first)
     ordinary = float(np.median(np.asarray(totals)[seen])) if seen.any() else 0.0
-    edges = np.flatnonzero(np.diff(np.concatenate([[True], seen, [True]]).astype(np.int8)))
-    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+    for begin, end in _runs(~seen):
         if (end - begin) * ordinary >= LEAST_IN_GAP:
             exposure[begin:end] = 0.0
     return exposure
+
+
+def _runs(marked: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Begin and end (exclusive) of each run of marked weeks."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _activities(category: pd.Series[str], categories: Mapping[str, str] | None) -> npt.NDArray[np.object_]:

@@ -14,7 +14,7 @@ from hotspot.grid import Grid
 
 BANDWIDTHS_CELLS = (0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 REACH = 3.0  # bandwidths; 99 % of a Gaussian
-JUDGED_WEEKS = 26
+SEEN_WEEKS, JUDGED_WEEKS = 104, 26
 NEAR_M, NEAR_WEEKS = 400.0, 8
 
 
@@ -25,15 +25,16 @@ def smoothed_counts(history: History, grid: Grid) -> Estimate:
     """
     counts = history.weeks(len(grid)).counts
     judged = min(JUDGED_WEEKS, counts.shape[1] // 2)
-    past, held_out = counts[:, :-judged] if judged else counts, counts[:, counts.shape[1] - judged :].sum(axis=1)
+    split = counts.shape[1] - judged
+    before, held_out = counts[:, :split][:, -SEEN_WEEKS:].sum(axis=1), counts[:, split:].sum(axis=1)
 
     def likelihood(bandwidth: float) -> float:
-        own, borrowed = spread_a_little(_smoother(grid, bandwidth) @ past[:, -104:].sum(axis=1), grid)
+        own, borrowed = spread_a_little(_smoother(grid, bandwidth) @ before, grid)
         share = own + borrowed
         return float(held_out @ np.log(np.maximum(share / max(share.sum(), 1e-300), 1e-300)))
 
     bandwidth_m = grid.cell_m * max(BANDWIDTHS_CELLS, key=lambda cells: likelihood(cells * grid.cell_m))
-    now = counts[:, -104:].sum(axis=1)
+    now = counts[:, -SEEN_WEEKS:].sum(axis=1)
     smooth, spread = spread_a_little(_smoother(grid, bandwidth_m) @ now, grid)
     own = np.minimum(smooth, now)
     return estimate_of(

@@ -40,7 +40,7 @@ def last_year(history: History, grid: Grid) -> Estimate:
     )
 
 
-def spread_a_little(rates: Floats, grid: Grid, share: float = SPREAD_SHARE) -> tuple[Floats, Floats]:
-    """Rates with `share` of their sum taken away, and that sum spread over the cells by area."""
+def spread_a_little(rates: Floats, grid: Grid) -> tuple[Floats, Floats]:
+    """Rates with 1 % of their sum taken away, and that sum spread over the cells by area."""
     area = grid.cells["area_m2"].to_numpy() / grid.area_m2
-    return (1 - share) * rates, share * rates.sum() * area
+    return (1 - SPREAD_SHARE) * rates, SPREAD_SHARE * rates.sum() * area

@@ -66,7 +66,10 @@ def fading_mixture(history: History, grid: Grid) -> Estimate:
 
 
 def background(history: History, grid: Grid) -> Background:
-    """The mixture at every week, with the weights that the whole history gives."""
+    """The mixture at every week, with the weights that the whole history gives.
+
+    Memories are made twice, for the weights and for the sum: holding all of them would take twenty times the memory.
+    """
     cells = len(grid)
     everything = history.weeks(cells)
     near = touching(grid)

@@ -9,13 +9,13 @@ import hashlib
 import json
 import logging
 import os
-import stat
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pyarrow as pa
 
+from hotspot.private_cache import is_private
 from planning.network.graphs import GraphMarks
 from planning.network.streets import Streets
 from planning.release import __version__
@@ -37,7 +37,7 @@ def load(folder: Path, key: dict[str, object]) -> Streets | None:
     """The streets that were saved under `key`; None where there are none, or none that can be trusted, with a notice."""
     name = _name(key)
     header = folder / f"{name}.json"
-    if not header.exists() or not _is_private(folder):
+    if not header.exists() or not is_private(folder):
         return None
     try:
         told = json.loads(header.read_text(encoding="utf-8"))
@@ -59,7 +59,7 @@ def load(folder: Path, key: dict[str, object]) -> Streets | None:
 
 def save(folder: Path, key: dict[str, object], streets: Streets) -> None:
     """Keeps the streets under `key`; the header comes last, so that half a cache is none. Two processes may do it."""
-    if not _is_private(folder, make=True):
+    if not is_private(folder, make=True):
         return
     name, own = _name(key), f".{os.getpid()}"
     parts = {part: folder / f"{own}.{part}" for part in _PARTS}
@@ -81,24 +81,3 @@ def save(folder: Path, key: dict[str, object], streets: Streets) -> None:
 def _name(key: dict[str, object]) -> str:
     """One name for each source and its options, whatever its version: a newer one takes its place."""
     return hashlib.sha256(json.dumps([key["sha256"], key["options"]]).encode()).hexdigest()[:16]
-
-
-def _is_private(folder: Path, *, make: bool = False) -> bool:
-    """Whether the folder is one that nobody else can write to; with `make` it is made so if it isn't there."""
-    try:
-        if make and not folder.exists() and not folder.is_symlink():
-            folder.mkdir(mode=0o700, parents=True)
-        found = folder.lstat()
-    except OSError as error:
-        _LOG.warning("%s: can't be used as a cache (%s)", folder, error)
-        return False
-    if stat.S_ISLNK(found.st_mode) or not stat.S_ISDIR(found.st_mode):
-        why = "it's a link or a file"
-    elif hasattr(os, "getuid") and found.st_uid != os.getuid():
-        why = "it belongs to another user"
-    elif found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        why = "others may write to it"
-    else:
-        return True
-    _LOG.warning("%s: isn't used as a cache: %s", folder, why)
-    return False
