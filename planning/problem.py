@@ -12,10 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from hotspot.errors import Fault, InputError
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+from planning.rules import Bools, Floats, Ints, Rules
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -58,6 +55,7 @@ class Problem:
     value: Floats  # (D,)
     eligible: Bools  # (V, D)
     max_leg_s: float | None
+    rules: Rules
     world: World | None = None
 
     @property
@@ -84,12 +82,14 @@ class Problem:
         max_leg_s: float | None = None,
         team_mode: npt.ArrayLike | None = None,
         travel_m: npt.ArrayLike | None = None,
+        rules: Mapping[str, Any] | None = None,
         world: World | None = None,
     ) -> Problem:
         """A checked problem from plain arrays; they are copied and can't be written to afterwards.
 
         `travel_s` is (P, P), or (M, P, P) together with `team_mode` (V,). It may be asymmetric; inf means no way.
-        The latest start in `window_s` may be inf. `eligible` None lets every team serve every demand.
+        The latest start in `window_s` may be inf. `eligible` None lets every team serve every demand. `rules` are the
+        side rules by name, see `planning.rules.Rules`.
 
         Raises InputError that lists everything wrong: shapes, NaN, negative numbers, places that don't exist,
         windows or shifts that end before they begin.
@@ -123,7 +123,9 @@ class Problem:
         for array in arrays.values():
             array.setflags(write=False)
         arrays.setdefault("travel_m", None)  # type: ignore[arg-type]
-        return cls(**arrays, max_leg_s=None if max_leg_s is None else float(max_leg_s), world=world)
+        checked = Rules.of(teams=teams, demands=demands, value=arrays["value"], **(rules or {}))
+        longest = None if max_leg_s is None else float(max_leg_s)
+        return cls(**arrays, max_leg_s=longest, rules=checked, world=world)
 
 
 def _indices(given: npt.ArrayLike) -> npt.NDArray[Any]:

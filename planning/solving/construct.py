@@ -5,69 +5,64 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from planning.problem import Floats, Ints
+from planning.problem import Floats
 from planning.solving.improve import Search
-from planning.solving.instance import Instance, cheapest_place, time_route
+from planning.solving.instance import Draft, Instance, cheapest_place, put_in
 
 
 def insert_by_regret(search: Search) -> None:
     """Fill the search's empty routes; they also become its best."""
-    if search.instance.value.size and search.routes.shape[0]:
-        _insert(search.instance, search.routes, search.lengths)
-        search.best[:], search.best_lengths[:] = search.routes, search.lengths
+    if len(search.instance.place) and len(search.instance.home):
+        _insert(search.instance, search.draft)
+        search.keep()
 
 
 @njit(cache=True)
-def _price_of(
-    x: Instance, d: int, v: int, routes: Ints, lengths: Ints, start: Floats, latest: Floats
-) -> tuple[float, int]:
+def _price_of(x: Instance, s: Draft, d: int, v: int) -> tuple[float, int]:
     """Seconds that the demand costs this team, its dwell included."""
-    if not x.able[v, d] or lengths[v] >= routes.shape[1]:
+    if not x.able[v, d]:
         return np.inf, -1
-    cost, at = cheapest_place(x, v, d, routes[v], lengths[v], start[v], latest[v])
+    cost, at = cheapest_place(x, s, v, d)
     return cost + x.dwell[d] + 1.0, at
 
 
 @njit(cache=True)
-def _insert(x: Instance, routes: Ints, lengths: Ints) -> None:
-    """Each round inserts the demand with the most value per second, with a bonus for having few other teams."""
-    teams, demands = routes.shape[0], x.value.size
-    start, latest = np.zeros(routes.shape), np.zeros(routes.shape)
+def _score(x: Instance, d: int, cost: Floats) -> tuple[float, int, int]:
+    """Value per second of the cheapest team, with a bonus for having few others: (score, cheapest, next)."""
+    first, second, v1, v2 = np.inf, np.inf, -1, -1
+    for v in range(len(cost)):
+        if cost[v] < first:
+            first, second, v1, v2 = cost[v], first, v, v1
+        elif cost[v] < second:
+            second, v2 = cost[v], v
+    if v1 < 0:
+        return -1.0, -1, -1
+    regret = 1.0 if second == np.inf else 1.0 - max(first, 1.0) / max(second, 1.0)
+    return x.weight[-1, d] / max(first, 1.0) * (1.0 + 0.5 * regret), v1, v2
+
+
+@njit(cache=True)
+def _insert(x: Instance, s: Draft) -> None:
+    """Each round inserts the demand with the best score; only what the changed route may alter is computed again."""
+    teams, demands = s.routes.shape[0], len(x.place)
     cost, at = np.empty((demands, teams)), np.empty((demands, teams), np.int64)
+    score, first, second = np.empty(demands), np.empty(demands, np.int64), np.empty(demands, np.int64)
     for d in range(demands):
         for v in range(teams):
-            cost[d, v], at[d, v] = _price_of(x, d, v, routes, lengths, start, latest)
-    served = np.zeros(demands, np.bool_)
+            cost[d, v], at[d, v] = _price_of(x, s, d, v)
+        score[d], first[d], second[d] = _score(x, d, cost[d])
     for _ in range(demands):
-        chosen, team, top = -1, -1, -1.0
-        for d in range(demands):
-            if served[d]:
-                continue
-            first, second, v1 = np.inf, np.inf, -1
-            for v in range(teams):
-                if cost[d, v] < first:
-                    first, second, v1 = cost[d, v], first, v
-                elif cost[d, v] < second:
-                    second = cost[d, v]
-            if v1 < 0:
-                continue
-            regret = 1.0 if second == np.inf else 1.0 - max(first, 1.0) / max(second, 1.0)
-            score = x.value[d] / max(first, 1.0) * (1.0 + 0.5 * regret)
-            if score > top:
-                chosen, team, top = d, v1, score
-        if chosen < 0:
+        chosen = np.argmax(score)
+        if score[chosen] < 0:
             break
-        served[chosen] = True
-        place = at[chosen, team]
-        for j in range(lengths[team], place, -1):
-            routes[team, j] = routes[team, j - 1]
-        routes[team, place] = chosen
-        lengths[team] += 1
-        if not time_route(x, team, routes[team], lengths[team], start[team], latest[team]):
-            for j in range(place, lengths[team] - 1):  # a rounding error made it late: leave it to the search
-                routes[team, j] = routes[team, j + 1]
-            lengths[team] -= 1
-            time_route(x, team, routes[team], lengths[team], start[team], latest[team])
+        team = first[chosen]
+        full = s.in_area[x.area[chosen]] >= x.most_in[x.area[chosen]]
+        score[chosen] = -1.0
+        if full or not put_in(x, s, team, chosen, at[chosen, team]):
+            continue
         for d in range(demands):
-            if not served[d]:
-                cost[d, team], at[d, team] = _price_of(x, d, team, routes, lengths, start, latest)
+            if score[d] >= 0 and cost[d, team] < np.inf:
+                cost[d, team], at[d, team] = _price_of(x, s, d, team)
+                known = first[d] == team or second[d] == team
+                if known or second[d] < 0 or cost[d, team] < cost[d, second[d]]:
+                    score[d], first[d], second[d] = _score(x, d, cost[d])

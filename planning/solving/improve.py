@@ -12,9 +12,25 @@ import numpy as np
 from numba import njit
 
 from planning.problem import Floats, Ints, Problem
-from planning.solving.instance import Instance, cheapest_place, longest_route, make_instance, time_route
+from planning.solving.instance import (
+    Draft,
+    Instance,
+    Routes,
+    area_score,
+    cheapest_place,
+    longest_route,
+    make_draft,
+    mend,
+    put_in,
+    score_of,
+    take_out,
+    time_route,
+)
 
-Routes = list[list[int]]
+NEAR = 96  # demands that a ruin looks at around its seed, and a recreate tries to put in
+TEAMS_NEAR = 24
+CUTS_MOST, CUT_LONGEST, GUESTS_MOST = 4, 6, 2
+TRAVEL_SHARE = 0.002  # of a typical demand: what the travel of a typical visit costs in the search
 
 
 @dataclass(eq=False)
@@ -22,11 +38,13 @@ class Search:
     """The state of a search between two runs of its kernel; `best` outlives an interruption."""
 
     instance: Instance
+    draft: Draft
     near: Ints  # (D, K) the K demands that lie nearest
-    routes: Ints  # (V, L)
-    lengths: Ints
-    best: Ints
+    teams_near: Ints  # (D, T) the teams that may serve it and come soonest, -1 = no more
+    best: Ints  # (V, L)
     best_lengths: Ints
+    per_second: float  # score that a second of travel costs
+    best_score: Floats  # (1,)
     random: np.ndarray
     found: Ints  # (N, L + 2) ring of routes met: team, length, demands
     count: Ints  # (1,) routes ever written to `found`
@@ -39,39 +57,81 @@ class Search:
         rows = self.found[: min(int(self.count[0]), len(self.found))]
         return list(dict.fromkeys((int(row[0]), tuple(row[2 : 2 + row[1]].tolist())) for row in rows))
 
+    def keep(self) -> None:
+        """What the draft holds becomes the best."""
+        x, draft = self.instance, self.draft
+        self.best[:], self.best_lengths[:] = draft.routes, draft.lengths
+        self.best_score[0] = area_score(x, draft) + sum(score_of(x, draft, v) for v in range(len(x.home)))
 
-def make_search(problem: Problem, *, seed: int, ring: int = 20_000) -> Search:
+    def restart(self, routes: Routes) -> None:
+        """Go on from these routes, which become the best."""
+        self.draft.team_of[:], self.draft.in_area[:] = -1, 0
+        for team, route in enumerate(routes):
+            self.draft.lengths[team] = len(route)
+            self.draft.routes[team, : len(route)] = route
+            self.draft.team_of[route] = team
+            np.add.at(self.draft.in_area, self.instance.area[route], 1)
+            time_route(self.instance, self.draft, team)
+        self.keep()
+
+
+def make_search(problem: Problem, instance: Instance, *, seed: int, ring: int = 20_000) -> Search:
     width = max(longest_route(problem), 1)
-    shape = (problem.teams, width)
     return Search(
-        instance=make_instance(problem),
-        near=_nearest(problem),
-        routes=np.zeros(shape, np.int64),
-        lengths=np.zeros(problem.teams, np.int64),
-        best=np.zeros(shape, np.int64),
+        instance=instance,
+        draft=make_draft(instance, width),
+        near=_nearest(instance),
+        teams_near=_teams_nearest(instance),
+        best=np.zeros((problem.teams, width), np.int64),
         best_lengths=np.zeros(problem.teams, np.int64),
+        per_second=TRAVEL_SHARE * typical_value(problem) / _typical_leg_s(instance),
+        best_score=np.full(1, -np.inf),
         random=np.array([(seed * 2 + 1) * 0x9E3779B97F4A7C15 % 2**64], dtype=np.uint64),
         found=np.zeros((ring, width + 2), np.int64),
         count=np.zeros(1, np.int64),
     )
 
 
-def _nearest(problem: Problem, most: int = 40) -> Ints:
+def typical_value(problem: Problem) -> float:
+    worth = problem.value[problem.value > 0]
+    return float(worth.mean()) if worth.size else 1.0
+
+
+def _typical_leg_s(x: Instance) -> float:
+    legs = x.leg[:, x.place[:100]]
+    usable = legs[np.isfinite(legs) & (legs > 0)]
+    return float(np.median(usable)) if usable.size else 1.0
+
+
+def _nearest(x: Instance) -> Ints:
     """By the quickest way of any mode, there or back; the index decides between equals."""
-    apart = problem.travel_s.min(axis=0)
-    apart = np.minimum(apart, apart.T)
-    keep = min(most, problem.demands)
-    rows = [np.argsort(apart[place][problem.demand_place], kind="stable")[:keep] for place in problem.demand_place]
-    return np.array(rows, dtype=np.int64).reshape(problem.demands, keep)
+    keep, demands = min(NEAR, len(x.place)), len(x.place)
+    rows = np.empty((demands, keep), dtype=np.int64)
+    for place in np.unique(x.place):
+        apart = np.minimum(x.leg[:, place].min(axis=0), x.leg[:, :, place].min(axis=0))[x.place]
+        rows[x.place == place] = np.argsort(apart, kind="stable")[:keep]
+    return rows
+
+
+def _teams_nearest(x: Instance) -> Ints:
+    teams, demands = x.able.shape
+    keep = min(TEAMS_NEAR, teams)
+    rows = np.full((demands, keep), -1, dtype=np.int64)
+    for d in range(demands):
+        apart = np.where(x.able[:, d], x.leg[x.mode, x.home, x.place[d]], np.inf)
+        order = np.argsort(apart, kind="stable")[:keep]
+        usable = order[x.able[order, d]]
+        rows[d, : len(usable)] = usable
+    return rows
 
 
 def run(search: Search, iterations: int, *, hot: float, cold: float) -> None:
     """So many rounds of ruin and recreate; the temperature falls from `hot` to `cold` (in units of value)."""
     s = search
-    if s.instance.value.size and s.routes.shape[0]:
+    if len(s.instance.place) and len(s.instance.home):
         _anneal(
-            s.instance, s.near, s.routes, s.lengths, s.best, s.best_lengths, s.random, s.found, s.count, iterations,
-            hot, cold,
+            s.instance, s.draft, s.near, s.teams_near, s.best, s.best_lengths, s.best_score, s.per_second, s.random, s.found, s.count,
+            iterations, hot, cold,
         )  # fmt: skip
 
 
@@ -87,140 +147,113 @@ def _draw(random: np.ndarray) -> float:
 
 
 @njit(cache=True)
-def _mend(x: Instance, v: int, route: Ints, length: int, start: Floats, latest: Floats) -> int:
-    """Drop stops until the route holds again: without a stop a leg may be too long. Returns the new length."""
-    while not time_route(x, v, route, length, start, latest):
-        travel, here, now, bad = x.leg[x.mode[v]], x.home[v], x.opens[v], length - 1
-        for i in range(length):
-            now = max(now + travel[here, x.place[route[i]]], x.early[route[i]])
-            if not now <= x.late[route[i]] + 1e-9:
-                bad = i
-                break
-            now += x.dwell[route[i]]
-            here = x.place[route[i]]
-        for i in range(bad, length - 1):
-            route[i] = route[i + 1]
-        length -= 1
-    return length
+def _touch(v: int, touched: Ints, n_touched: int) -> int:
+    for i in range(n_touched):
+        if touched[i] == v:
+            return n_touched
+    touched[n_touched] = v
+    return n_touched + 1
 
 
 @njit(cache=True)
 def _ruin(
-    x: Instance, near: Ints, routes: Ints, lengths: Ints, team_of: Ints, touched: Ints, random: np.ndarray, most: int
-) -> int:
-    """Cut a string of visits out of some routes around a random demand. Returns how many routes were touched."""
-    demands, teams = near.shape[0], routes.shape[0]
-    cuts = 1 + int(_draw(random) * min(most, teams))
+    x: Instance, s: Draft, near: Ints, teams_near: Ints, touched: Ints, free: Ints, random: np.ndarray
+) -> tuple[int, int, int]:
+    """Cut a string of visits out of some routes around a random demand, and invite some whole routes.
+
+    Returns (routes touched, of them cut, demands to try); the demands are those cut out and the unserved ones nearby.
+    """
+    demands, teams = near.shape[0], s.routes.shape[0]
+    cuts = 1 + int(_draw(random) * min(CUTS_MOST, teams))
     seed = int(_draw(random) * demands)
-    n_touched = 0
+    n_touched, n_free = 0, 0
     for k in range(near.shape[1]):
         d = near[seed, k]
-        v = team_of[d]
+        v = s.team_of[d]
         if v < 0:
             continue
-        seen = False
-        for i in range(n_touched):
-            seen = seen or touched[i] == v
-        if seen:
+        before = n_touched
+        n_touched = _touch(v, touched, n_touched)
+        if n_touched == before:
             continue
         at = 0
-        while routes[v, at] != d:
+        while s.routes[v, at] != d:
             at += 1
-        size = 1 + int(_draw(random) * min(lengths[v], 6))
-        first = max(0, min(at - int(_draw(random) * size), lengths[v] - size))
-        for i in range(first, lengths[v] - size):
-            routes[v, i] = routes[v, i + size]
-        lengths[v] -= size
-        touched[n_touched] = v
-        n_touched += 1
+        size = 1 + int(_draw(random) * min(s.lengths[v], CUT_LONGEST))
+        first = max(0, min(at - int(_draw(random) * size), s.lengths[v] - size))
+        for i in range(first, first + size):
+            free[n_free] = s.routes[v, i]
+            n_free += 1
+        take_out(x, s, v, first, size)
         if n_touched == cuts:
             break
-    if n_touched == 0 or _draw(random) < 0.2:  # an idle team is in nobody's neighbourhood
-        v = int(_draw(random) * teams)
-        seen = False
-        for i in range(n_touched):
-            seen = seen or touched[i] == v
-        if not seen:
-            touched[n_touched] = v
-            n_touched += 1
-    return n_touched
+    n_cut, n_gone = n_touched, n_free
+    for k in range(near.shape[1]):
+        d = near[seed, k]
+        if s.team_of[d] < 0:
+            known = False
+            for i in range(n_gone):
+                known = known or free[i] == d
+            if not known:
+                free[n_free] = d
+                n_free += 1
+    for _ in range(int(_draw(random) * min(GUESTS_MOST, teams))):
+        v = teams_near[seed, int(_draw(random) * teams_near.shape[1])]
+        if v >= 0:
+            n_touched = _touch(v, touched, n_touched)
+    if n_touched == 0:
+        n_touched = _touch(int(_draw(random) * teams), touched, n_touched)
+    return n_touched, n_cut, n_free
 
 
 @njit(cache=True)
 def _recreate(
-    x: Instance,
-    routes: Ints,
-    lengths: Ints,
-    start: Floats,
-    latest: Floats,
-    team_of: Ints,
-    touched: Ints,
-    n_touched: int,
-    random: np.ndarray,
-    blink: float,
+    x: Instance, s: Draft, touched: Ints, n_touched: int, free: Ints, n_free: int, keys: Floats, random: np.ndarray
 ) -> None:
     """Insert unserved demands into the touched routes, in a random kind of order, each where it adds least travel."""
     kind = _draw(random)
-    free = np.flatnonzero(team_of < 0)
-    keys = np.empty(free.size)
-    for i in range(free.size):
+    blink = 0.02 if _draw(random) < 0.5 else 0.0
+    for i in range(n_free):
         d = free[i]
-        if kind < 0.15:
+        worth = x.weight[-1, d]
+        if kind < 0.1:
             keys[i] = _draw(random)
-        elif kind < 0.3:
+        elif kind < 0.2:
             keys[i] = x.late[d]
-        elif kind < 0.65:
-            keys[i] = -x.value[d] * (0.5 + _draw(random))
+        elif kind < 0.6:
+            keys[i] = -worth * (0.5 + _draw(random))
         else:
             cost = np.inf
             for k in range(n_touched):
-                v = touched[k]
-                if x.able[v, d]:
-                    cost = min(cost, cheapest_place(x, v, d, routes[v], lengths[v], start[v], latest[v])[0])
-            keys[i] = -x.value[d] * (0.7 + 0.6 * _draw(random)) / (max(cost, 0.0) + x.dwell[d] + 1.0)
-    for i in np.argsort(keys):
+                if x.able[touched[k], d]:
+                    cost = min(cost, cheapest_place(x, s, touched[k], d)[0])
+            keys[i] = -worth * (0.7 + 0.6 * _draw(random)) / (max(cost, 0.0) + x.dwell[d] + 1e-3)
+    for i in np.argsort(keys[:n_free]):
         d = free[i]
+        if s.in_area[x.area[d]] >= x.most_in[x.area[d]]:
+            continue
         best, best_at, best_v = np.inf, -1, -1
         for k in range(n_touched):
             v = touched[k]
-            if not x.able[v, d] or lengths[v] >= routes.shape[1] or _draw(random) < blink:
+            if not x.able[v, d] or (blink > 0 and _draw(random) < blink):
                 continue
-            cost, at = cheapest_place(x, v, d, routes[v], lengths[v], start[v], latest[v])
+            cost, at = cheapest_place(x, s, v, d)
             if cost < best:
                 best, best_at, best_v = cost, at, v
         if best_v >= 0:
-            v = best_v
-            for j in range(lengths[v], best_at, -1):
-                routes[v, j] = routes[v, j - 1]
-            routes[v, best_at] = d
-            lengths[v] += 1
-            if time_route(x, v, routes[v], lengths[v], start[v], latest[v]):
-                team_of[d] = v
-                continue
-            for j in range(best_at, lengths[v] - 1):  # a rounding error made it late: take it out again
-                routes[v, j] = routes[v, j + 1]
-            lengths[v] = _mend(x, v, routes[v], lengths[v] - 1, start[v], latest[v])
-
-
-@njit(cache=True)
-def _travel(x: Instance, v: int, route: Ints, length: int) -> float:
-    if length == 0:
-        return 0.0
-    travel, here, total = x.leg[x.mode[v]], x.home[v], 0.0
-    for i in range(length):
-        total += travel[here, x.place[route[i]]]
-        here = x.place[route[i]]
-    return float(total + travel[here, x.goal[v]])
+            put_in(x, s, best_v, d, best_at)
 
 
 @njit(cache=True)
 def _anneal(
     x: Instance,
+    s: Draft,
     near: Ints,
-    routes: Ints,
-    lengths: Ints,
+    teams_near: Ints,
     best: Ints,
     best_lengths: Ints,
+    best_score: Floats,
+    per_second: float,
     random: np.ndarray,
     found: Ints,
     count: Ints,
@@ -228,71 +261,64 @@ def _anneal(
     hot: float,
     cold: float,
 ) -> None:
-    teams, width = routes.shape
-    start, latest = np.zeros((teams, width)), np.zeros((teams, width))
-    team_of = np.full(x.value.size, -1, np.int64)
-    was, was_lengths = routes.copy(), lengths.copy()
+    teams = s.routes.shape[0]
+    was, was_lengths, was_score, was_work = s.routes.copy(), s.lengths.copy(), np.zeros(teams), s.work.copy()
     touched = np.zeros(teams + 1, np.int64)
-    per_second = 1e-5 * cold  # travel only decides between plans of equal value
-    now = best_value = 0.0
+    free, keys = np.zeros(len(x.place), np.int64), np.zeros(len(x.place))
+    now = in_areas = area_score(x, s)
     for v in range(teams):
-        time_route(x, v, routes[v], lengths[v], start[v], latest[v])
-        for i in range(lengths[v]):
-            team_of[routes[v, i]] = v
-            now += x.value[routes[v, i]]
-        for i in range(best_lengths[v]):
-            best_value += x.value[best[v, i]]
-        now -= per_second * _travel(x, v, routes[v], lengths[v])
-        best_value -= per_second * _travel(x, v, best[v], best_lengths[v])
+        was_score[v] = score_of(x, s, v)
+        now += was_score[v]
     for it in range(iterations):
         heat = hot * (cold / hot) ** (it / iterations)
-        first_fill = it == 0 and lengths.sum() == 0
-        if first_fill:
-            n_touched = teams
-            for v in range(teams):
-                touched[v] = v
-        else:
-            n_touched = _ruin(x, near, routes, lengths, team_of, touched, random, 4)
-        gain = 0.0
+        n_touched, n_cut, n_free = _ruin(x, s, near, teams_near, touched, free, random)
+        for k in range(n_cut):
+            mend(x, s, touched[k])
+        _recreate(x, s, touched, n_touched, free, n_free, keys, random)
+        areas = area_score(x, s) if len(x.least_in) > 1 else 0.0
+        gain, saved = areas - in_areas, 0.0
         for k in range(n_touched):
             v = touched[k]
-            lengths[v] = _mend(x, v, routes[v], lengths[v], start[v], latest[v])
+            gain += score_of(x, s, v) - was_score[v]
+            saved += was_work[v] - s.work[v]
+        for k in range(n_touched):  # travel alone counts here: the service is part of the work
+            v = touched[k]
+            for i in range(s.lengths[v]):
+                saved += x.dwell[s.routes[v, i]]
             for i in range(was_lengths[v]):
-                team_of[was[v, i]] = -1
-                gain -= x.value[was[v, i]]
-            gain += per_second * _travel(x, v, was[v], was_lengths[v])
-            for i in range(lengths[v]):
-                team_of[routes[v, i]] = v
-        _recreate(x, routes, lengths, start, latest, team_of, touched, n_touched, random, 0.0 if first_fill else 0.02)
-        for k in range(n_touched):
-            v = touched[k]
-            for i in range(lengths[v]):
-                gain += x.value[routes[v, i]]
-            gain -= per_second * _travel(x, v, routes[v], lengths[v])
-        if gain >= 0 or _draw(random) < np.exp(gain / heat):
+                saved -= x.dwell[was[v, i]]
+        merit = gain + per_second * saved
+        if merit >= 0 or _draw(random) < np.exp(merit / heat):
             now += gain
-            record = now > best_value + 1e-9
+            in_areas = areas
+            record = now > best_score[0] + 1e-9
             for k in range(n_touched):
                 v = touched[k]
-                was[v, : lengths[v]] = routes[v, : lengths[v]]
-                was_lengths[v] = lengths[v]
-                if lengths[v] > 0 and gain != 0.0:
+                n = s.lengths[v]
+                same = n == was_lengths[v]
+                for i in range(n):
+                    same = same and was[v, i] == s.routes[v, i]
+                    was[v, i] = s.routes[v, i]
+                if same:
+                    continue
+                was_lengths[v], was_score[v], was_work[v] = n, score_of(x, s, v), s.work[v]
+                if n > 0:
                     row = count[0] % found.shape[0]
-                    found[row, 0], found[row, 1] = v, lengths[v]
-                    found[row, 2 : 2 + lengths[v]] = routes[v, : lengths[v]]
+                    found[row, 0], found[row, 1] = v, n
+                    found[row, 2 : 2 + n] = s.routes[v, :n]
                     count[0] += 1
             if record:
-                best_value = now
-                best[:], best_lengths[:] = routes, lengths
+                best_score[0] = now
+                best[:], best_lengths[:] = s.routes, s.lengths
         else:
             for k in range(n_touched):
-                v = touched[k]
-                for i in range(lengths[v]):
-                    team_of[routes[v, i]] = -1
+                take_out(x, s, touched[k], 0, s.lengths[touched[k]])
             for k in range(n_touched):
                 v = touched[k]
-                routes[v, : was_lengths[v]] = was[v, : was_lengths[v]]
-                lengths[v] = was_lengths[v]
-                time_route(x, v, routes[v], lengths[v], start[v], latest[v])
-                for i in range(lengths[v]):
-                    team_of[routes[v, i]] = v
+                s.lengths[v] = was_lengths[v]
+                for i in range(s.lengths[v]):
+                    d = was[v, i]
+                    s.routes[v, i] = d
+                    s.team_of[d] = v
+                    s.in_area[x.area[d]] += 1
+                time_route(x, s, v)

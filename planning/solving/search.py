@@ -1,10 +1,10 @@
-"""Solve a problem: construct, improve, price and pack, and say how good the plan provably is."""
+"""Solve a problem: construct, improve, generate, dive and pack, and say how good the plan provably is."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,9 +12,11 @@ from hotspot.errors import ConfigError
 from planning.plan import Plan, make_plan
 from planning.problem import Problem
 from planning.solving.construct import insert_by_regret
-from planning.solving.improve import Routes, Search, make_search, run
-from planning.solving.instance import is_feasible
-from planning.solving.pack import Pool, generate_and_pack
+from planning.solving.generate import SMOOTHING, Generation
+from planning.solving.improve import Search, make_search, run, typical_value
+from planning.solving.instance import Instance, Routes, make_instance, must, must_value
+from planning.solving.pack import Pool
+from planning.solving.score import is_feasible_plan, score_of_plan
 from planning.solving.second_engine import improve_with_pyvrp
 
 Progress = Callable[[str, float, float | None], None]
@@ -24,29 +26,29 @@ Progress = Callable[[str, float, float | None], None]
 class Effort:
     """How much of each stage; counts, not seconds, so that a seed gives the same plan on any machine."""
 
-    rounds: int  # of ruin and recreate
-    pyvrp: int  # iterations; 0 = leave it out
+    rounds: int  # of ruin and recreate before the first prices
+    polish: int  # and after each dive
     pricings: int  # rounds of column generation
     labels: int  # partial routes that one pricing may hold
+    dives: int
     nodes: int  # of the packing's branch and bound
+    pyvrp: int  # iterations where routes are too long to price; 0 = leave it out
 
 
 EFFORTS = {
-    "quick": Effort(rounds=30_000, pyvrp=0, pricings=12, labels=100_000, nodes=1),
-    "normal": Effort(rounds=300_000, pyvrp=300, pricings=60, labels=400_000, nodes=1),
-    "thorough": Effort(rounds=1_000_000, pyvrp=3_000, pricings=300, labels=2_000_000, nodes=2_000),
+    "quick": Effort(rounds=5_000, polish=5_000, pricings=40, labels=50_000, dives=1, nodes=1, pyvrp=0),
+    "normal": Effort(rounds=40_000, polish=40_000, pricings=150, labels=400_000, dives=6, nodes=20, pyvrp=1_000),
+    "thorough": Effort(
+        rounds=200_000, polish=200_000, pricings=600, labels=2_000_000, dives=20, nodes=2_000, pyvrp=10_000
+    ),
 }
 PYVRP_MOST = 40_000  # teams x demands above which its profiles cost more than they give
-CHUNK = 2_000  # rounds between two looks at the clock
-
-
-@dataclass
-class _Best:
-    """The best that is known so far: what an interruption leaves."""
-
-    routes: Routes
-    bound: float
-    certified: bool = False
+CHUNK = 1_000  # rounds between two looks at the clock
+HOT, COLD = 0.3, 0.01  # temperatures of the search, in typical values of a demand
+HOT_AGAIN = 0.05  # and of a polish
+DIVE_LABELS = 50_000
+PACKED_MOST = 1_500  # columns: branch and bound over more finds no better plan in the same time
+PROVEN = 1e-9
 
 
 def solve(
@@ -60,7 +62,8 @@ def solve(
     """The best plan found, with an upper bound on every plan.
 
     Without `time_limit_s` the same problem, seed and effort (quick, normal or thorough) give the same plan. With it,
-    stages end early; the bound stays valid. Ctrl-C ends the search and returns the best plan so far.
+    the work goes on until the time is over or the plan is proven best, whatever the effort; the bound stays valid.
+    Ctrl-C ends the search and returns the best plan so far.
 
     `progress(stage, value, bound)` is called after each stage; the bound is None while nothing better than the sum of
     all values is known.
@@ -74,89 +77,184 @@ def solve(
     """
     if effort not in EFFORTS:
         raise ConfigError(f"effort '{effort}' isn't known; fix: use one of {', '.join(EFFORTS)}")
-    best = _Best(routes=[[] for _ in range(problem.teams)], bound=_servable_value(problem))
+    ends = None if time_limit_s is None else time.monotonic() + time_limit_s
+    work = _Work(problem, EFFORTS[effort], seed, ends, progress)
     notes: tuple[str, ...] = ()
     try:
-        _search(problem, best, EFFORTS[effort], seed, time_limit_s, progress)
+        work.all()
     except KeyboardInterrupt:
         notes = ("interrupted: the best plan so far",)
-    value = _value(problem, best.routes)
-    whole = bool(np.all(problem.value == np.floor(problem.value)))
-    bound = float(np.floor(best.bound + 1e-6)) if whole else best.bound
-    met = bound - value <= 1e-9 * max(1.0, bound)
     return make_plan(
         problem,
-        best.routes,
-        bound=value if met else bound,
-        certified=best.certified or met,
+        work.best,
+        bound=work.value_bound(),
+        certified=work.certified or work.gap() <= PROVEN,
         seed=seed,
         effort=effort,
-        method="large-neighbourhood search, PyVRP, column generation with HiGHS",
+        method="large-neighbourhood search, column generation with HiGHS, dives, PyVRP for long routes",
         notes=notes,
     )
 
 
-def _search(
-    problem: Problem, best: _Best, effort: Effort, seed: int, time_limit_s: float | None, progress: Progress | None
-) -> None:
-    if not problem.teams or not problem.demands:
-        return
-    ends = None if time_limit_s is None else time.monotonic() + time_limit_s
-    search = make_search(problem, seed=seed)
-    rounds = min(effort.rounds, max(CHUNK, 100 * problem.teams * problem.demands))  # few choices are soon all tried
-    insert_by_regret(search)
-    best.routes = search.best_routes()
-    _tell(progress, "construct", problem, best)
-    _improve(problem, search, best, rounds, None if time_limit_s is None else time.monotonic() + 0.35 * time_limit_s)
-    _tell(progress, "improve", problem, best)
-    pool = Pool(problem)
-    pool.add_routes(search.met())
-    if effort.pyvrp and problem.teams * problem.demands <= PYVRP_MOST and (ends is None or time.monotonic() < ends):
-        rest = None if ends is None else 0.4 * (ends - time.monotonic())
-        found = improve_with_pyvrp(problem, best.routes, seed=seed, iterations=effort.pyvrp, time_limit_s=rest)
-        _take(problem, best, found)
-        pool.add_routes(list(enumerate(map(tuple, found))))
-        _tell(progress, "PyVRP", problem, best)
-    pool.add_routes(list(enumerate(map(tuple, best.routes))))
-    result = generate_and_pack(
-        pool, best.routes, pricings=effort.pricings, labels=effort.labels, nodes=effort.nodes, ends=ends
-    )
-    _take(problem, best, result.routes)
-    best.bound = min(best.bound, result.bound)
-    best.certified = result.complete
-    _tell(progress, "pack", problem, best)
+@dataclass(eq=False)
+class _Work:
+    """One solve: the best plan and bound that are known so far are what an interruption leaves."""
 
+    problem: Problem
+    effort: Effort
+    seed: int
+    ends: float | None
+    progress: Progress | None
+    x: Instance = field(init=False)
+    best: Routes = field(init=False)
+    score: float = field(init=False)
+    bound: float = field(init=False)  # of the score
+    certified: bool = False
 
-def _improve(problem: Problem, search: Search, best: _Best, rounds: int, ends: float | None) -> None:
-    """Anneal in chunks, so that the clock and Ctrl-C are heard."""
-    typical = float(problem.value[problem.value > 0].mean()) if (problem.value > 0).any() else 1.0
-    steps = max(1, rounds // CHUNK)
-    heat = 0.3 * typical * 0.01 ** (np.arange(steps + 1) / steps)
-    for step in range(steps):
-        if ends is not None and time.monotonic() > ends:
-            break
-        run(search, CHUNK, hot=float(heat[step]), cold=float(heat[step + 1]))
-        _take(problem, best, search.best_routes())
+    def __post_init__(self) -> None:
+        self.x = make_instance(self.problem)
+        self.best = [[] for _ in range(self.problem.teams)]
+        self.score = score_of_plan(self.problem, self.x, self.best)
+        reachable = self.x.able.any(axis=0)
+        self.bound = float(self.x.weight.max(axis=0)[reachable].sum()) if self.problem.teams else 0.0
+        self.loosest = self.bound
+        self.typical = typical_value(self.problem)
 
+    def all(self) -> None:
+        if not self.problem.teams or not self.problem.demands:
+            self.bound = self.score
+            return
+        search = make_search(self.problem, self.x, seed=self.seed)
+        insert_by_regret(search)
+        self._take(search.best_routes())
+        self._tell("construct")
+        share = None if self.ends is None else time.monotonic() + 0.08 * (self.ends - time.monotonic())
+        self._anneal(search, self.effort.rounds, HOT, share)
+        self._tell("improve")
+        pool = Pool(self.problem, self.x)
+        pool.add_routes(search.met())
+        pool.add_routes(list(enumerate(map(tuple, self.best))))
+        generation = Generation(pool, labels=self.effort.labels)
+        generation.first_guess(self.best)
+        left = self._price(generation, self.effort.pricings, 0.55)
+        self._tell("price")
+        if not generation.certified:
+            self._long_routes(search, pool)
+        for number in range(self.effort.dives if self.ends is None else 10**6):
+            if self._done():
+                break
+            before, columns = self.score, len(pool.columns)
+            self._dive(generation, search, number)
+            self._tell("dive")
+            if self._done():
+                break
+            self._pack(generation)
+            self._tell("pack")
+            left = self._cut(generation, left)
+            self._tell("cut")
+            if self.score == before and len(pool.columns) == columns and self.ends is None:
+                break
 
-def _servable_value(problem: Problem) -> float:
-    return float(problem.value[problem.eligible.any(axis=0)].sum()) if problem.teams else 0.0
+    def gap(self) -> float:
+        return (self.bound - self.score) / max(1.0, abs(self.bound))
 
+    def value_bound(self) -> float:
+        """The score's bound as a bound on the value of every plan that misses no more of the soft rules than the best."""
+        value = float(sum(float(self.problem.value[d]) for route in self.best for d in route))
+        kept = sum(float(self.x.weight[self.x.taste[v], d] - self.x.weight[-1, d]) for v, r in enumerate(self.best) for d in r)
+        if self.gap() <= PROVEN:
+            return value + kept if kept else value
+        bound = value + max(0.0, self.bound - self.score) + kept
+        whole = bool(np.all(self.problem.value == np.floor(self.problem.value)))
+        bound = float(np.floor(bound + 1e-6)) if whole else bound
+        return min(bound, float(self.problem.value.sum()))
 
-def _value(problem: Problem, routes: Routes) -> float:
-    return float(sum(float(problem.value[demand]) for route in routes for demand in route))
+    def _done(self) -> bool:
+        whole = bool(np.all(self.x.weight == np.floor(self.x.weight))) and self.problem.rules.is_plain
+        near = np.floor(self.bound + 1e-6) if whole else self.bound
+        return near - self.score <= PROVEN * max(1.0, abs(self.bound)) or self._over()
 
+    def _over(self) -> bool:
+        return self.ends is not None and time.monotonic() > self.ends
 
-def _take(problem: Problem, best: _Best, routes: Routes) -> None:
-    """Another engine's word is checked on the exact problem before it counts."""
-    served = [demand for route in routes for demand in route]
-    if _value(problem, routes) <= _value(problem, best.routes) or len(set(served)) < len(served):
-        return
-    if all(is_feasible(problem, team, route) for team, route in enumerate(routes)):
-        best.routes = [list(route) for route in routes]
+    def _anneal(self, search: Search, rounds: int, hot: float, ends: float | None) -> None:
+        """In chunks, so that the clock and Ctrl-C are heard; with a clock, it sets the temperature."""
+        begun, done = time.monotonic(), 0.0
+        few = max(CHUNK, 100 * self.problem.teams * self.problem.demands)  # few choices are soon all tried
+        chunks = max(1, min(rounds, few) // CHUNK)
+        step = 0
+        while done < 1.0:
+            step += 1
+            now = step / chunks if ends is None else (time.monotonic() - begun) / max(ends - begun, 1e-9)
+            now = min(1.0, max(now, step / (few // CHUNK)))
+            heat = [self.typical * hot * (COLD / hot) ** at for at in (done, now)]
+            run(search, CHUNK, hot=heat[0], cold=heat[1])
+            done = now
+            self._take(search.best_routes())
 
+    def _price(self, generation: Generation, pricings: int, share: float) -> int:
+        """Rounds of column generation until none helps; how many are left."""
+        smoothing = SMOOTHING
+        ends = None if self.ends is None else time.monotonic() + share * (self.ends - time.monotonic())
+        while pricings > 0:
+            new = generation.round(smoothing)
+            pricings -= 1
+            self._note_bound(generation)
+            if self._done() or (ends is not None and time.monotonic() > ends):
+                break
+            if generation.bound - generation.lp <= 1e-4 * abs(generation.bound) or (not new and smoothing == 0.0):
+                break
+            smoothing = SMOOTHING if new else 0.0
+        return pricings
 
-def _tell(progress: Progress | None, stage: str, problem: Problem, best: _Best) -> None:
-    if progress is not None:
-        known = best.bound < _servable_value(problem)
-        progress(stage, _value(problem, best.routes), best.bound if known else None)
+    def _note_bound(self, generation: Generation) -> None:
+        if generation.bound < self.bound:
+            self.bound, self.certified = generation.bound, generation.certified
+
+    def _dive(self, generation: Generation, search: Search, number: int) -> None:
+        """A dive and a polish of what it finds."""
+        found = generation.dive(labels=DIVE_LABELS, ends=self.ends)
+        search.restart(found)
+        ends = None if self.ends is None else time.monotonic() + 0.15 * (self.ends - time.monotonic())
+        self._anneal(search, self.effort.polish, HOT_AGAIN, ends)
+        generation.pool.add_routes(search.met())
+        generation.pool.add_routes(list(enumerate(map(tuple, self.best))))
+
+    def _pack(self, generation: Generation) -> None:
+        """Branch and bound over the columns that lose least at the best prices."""
+        pool = generation.pool
+        loss = generation.loss()
+        order = np.argsort(loss, kind="stable")
+        order = order[loss[order] <= self.bound - self.score + 1e-6][:PACKED_MOST]
+        chosen = list(dict.fromkeys(pool.columns_of(self.best) + [pool.columns[i] for i in order]))
+        rest = None if self.ends is None else max(0.1, 0.3 * (self.ends - time.monotonic()))
+        self._take(generation.master.pack(self.best, chosen, nodes=self.effort.nodes, time_limit_s=rest))
+
+    def _cut(self, generation: Generation, pricings: int) -> int:
+        if pricings <= 0 or not generation.certified or not generation.separate():
+            return pricings
+        return self._price(generation, pricings, 0.3)
+
+    def _long_routes(self, search: Search, pool: Pool) -> None:
+        """Where prices can't be proven, the search and PyVRP take turns."""
+        rest = None if self.ends is None else max(0.0, self.ends - time.monotonic())
+        small = self.problem.teams * self.problem.demands <= PYVRP_MOST and self.problem.rules.is_plain
+        if self.effort.pyvrp and small:
+            found = improve_with_pyvrp(
+                self.problem, self.x, self.best, seed=self.seed, iterations=self.effort.pyvrp if rest is None else 10**9,
+                time_limit_s=None if rest is None else 0.4 * rest,
+            )  # fmt: skip
+            self._take(found)
+            pool.add_routes(list(enumerate(map(tuple, found))))
+            self._tell("PyVRP")
+
+    def _take(self, routes: Routes) -> None:
+        """An engine's word is checked on the exact problem before it counts."""
+        score = score_of_plan(self.problem, self.x, routes)
+        if score > self.score and is_feasible_plan(self.x, routes):
+            self.best, self.score = [list(route) for route in routes], score
+
+    def _tell(self, stage: str) -> None:
+        if self.progress is not None:
+            value = float(sum(float(self.problem.value[d]) for route in self.best for d in route))
+            self.progress(stage, value, self.value_bound() if self.bound < self.loosest else None)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from planning.problem import Problem
-from planning.solving.instance import make_instance, team_groups
+from planning.solving.instance import Instance, team_groups
 
 if TYPE_CHECKING:
     import pyvrp
@@ -19,7 +19,7 @@ LONGEST_S = 10**6  # eleven days; longer horizons stay with the native search
 
 
 def improve_with_pyvrp(
-    problem: Problem, routes: list[list[int]], *, seed: int, iterations: int, time_limit_s: float | None = None
+    problem: Problem, x: Instance, routes: list[list[int]], *, seed: int, iterations: int, time_limit_s: float | None = None
 ) -> list[list[int]]:
     """PyVRP's best routes from this start; the start itself where it finds none or the numbers don't suit it.
 
@@ -34,8 +34,8 @@ def improve_with_pyvrp(
     horizon = float(np.abs(problem.shift_s).max(initial=0.0))
     if horizon > LONGEST_S or not (problem.value > 0).any() or problem.shift_s.min() < 0:
         return routes
-    groups, _ = team_groups(problem)
-    data = _data(problem, groups)
+    groups, _ = team_groups(problem, x)
+    data = _data(problem, x, groups)
     warm = [
         pyvrp.Route(data, routes[team], kind) for kind, group in enumerate(groups) for team in group if routes[team]
     ]
@@ -48,23 +48,23 @@ def improve_with_pyvrp(
     return _routes(result.best, groups, problem.teams) if result.best.is_feasible() else routes
 
 
-def _data(problem: Problem, groups: list[npt.NDArray[np.int64]]) -> pyvrp.ProblemData:
+def _data(problem: Problem, x: Instance, groups: list[npt.NDArray[np.int64]]) -> pyvrp.ProblemData:
     import pyvrp as p
 
-    demands, instance = problem.demands, make_instance(problem)
+    demands = problem.demands
     starts = [int(problem.team_start[group[0]]) for group in groups]
     ends = [int(problem.team_end[group[0]]) for group in groups]
     depots = sorted(set(starts) | set(ends))
     at = np.concatenate([problem.demand_place, np.array(depots, dtype=np.int64)])
-    longest = float(np.max(np.where(np.isfinite(instance.leg), instance.leg, 0.0), initial=1.0))
+    longest = float(np.max(np.where(np.isfinite(x.leg), x.leg, 0.0), initial=1.0))
     least = float(problem.value[problem.value > 0].min())
     # the least value must outweigh any detour, or PyVRP prefers not to go
     scale = max(2 * longest / least, 10_000 / float(problem.value.max()))
     matrices: list[Any] = []
     for group in groups:
-        legs = instance.leg[problem.team_mode[group[0]]][np.ix_(at, at)]
+        legs = x.leg[problem.team_mode[group[0]]][np.ix_(at, at)]
         whole = np.where(np.isfinite(legs), np.ceil(np.where(np.isfinite(legs), legs, 0.0) - 1e-6), NO_WAY)
-        barred = np.flatnonzero(~problem.eligible[group[0]])
+        barred = np.flatnonzero(~x.able[group[0]])
         whole[barred, :], whole[:, barred] = NO_WAY, NO_WAY
         np.fill_diagonal(whole, 0)
         matrices.append(whole.astype(np.int64))
