@@ -15,7 +15,8 @@ TOLERANCE_SHARE = 1e-9
 def check(plan: Plan, problem: Problem) -> list[str]:
     """Everything that is wrong with the plan, in words; an empty list means that it holds.
 
-    Routes against the rules of the problem, the schedule against the routes, value, bound and gap against both.
+    Routes against the problem and its side rules, the schedule against the routes, value, bound, gap and what soft
+    rules miss against both.
 
     >>> from planning.plan import make_plan
     >>> problem = Problem.from_arrays(
@@ -32,8 +33,11 @@ def check(plan: Plan, problem: Problem) -> list[str]:
     found = list(_served_twice(plan, problem))
     for team, route in enumerate(plan.routes):
         found += _route_faults(problem, team, route)
+    found += _rule_faults(plan, problem)
     if not found:  # routes that can't be driven have no right schedule
         found += _schedule_faults(plan, problem)
+        found += _spacing_faults(plan, problem)
+        found += _shortfall_faults(plan, problem)
     return found + list(_figure_faults(plan, problem))
 
 
@@ -85,6 +89,75 @@ def _route_faults(problem: Problem, team: int, route: list[int]) -> list[str]:
     if now + leg > closes + TOLERANCE_S:
         faults.append(f"{who}: is back at {now + leg:g} s, after its shift ends at {closes:g} s")
     return faults
+
+
+def _rule_faults(plan: Plan, problem: Problem) -> Iterator[str]:
+    """Hard side rules: most visits of a community, most visits and work of a team, locked visits."""
+    rules = problem.rules
+    visits: dict[int, int] = {}
+    for team, route in enumerate(plan.routes):
+        if len(route) > rules.most_visits[team]:
+            yield f"{_team(problem, team)}: makes {len(route)} visits, at most {rules.most_visits[team]} are allowed"
+        work = _work_s(problem, team, route)
+        if work > rules.most_work_s[team] + TOLERANCE_S:
+            yield f"{_team(problem, team)}: works {work:g} s, at most {rules.most_work_s[team]:g} s are allowed"
+        for demand in route:
+            visits[int(rules.area[demand])] = visits.get(int(rules.area[demand]), 0) + 1
+            if rules.locked[demand] not in (-1, team):
+                wanted = _team(problem, int(rules.locked[demand]))
+                yield f"{_team(problem, team)}: serves {_demand(problem, demand)}, which is locked to {wanted}"
+    for area, count in sorted(visits.items()):
+        if area >= 0 and count > rules.most_in_area[area]:
+            yield f"area {area}: gets {count} visits, at most {rules.most_in_area[area]} are allowed"
+
+
+def _work_s(problem: Problem, team: int, route: list[int]) -> float:
+    if not route:
+        return 0.0
+    total, mode, here = 0.0, int(problem.team_mode[team]), int(problem.team_start[team])
+    for demand in route:
+        there = int(problem.demand_place[demand])
+        total += float(problem.travel_s[mode, here, there]) + float(problem.dwell_s[demand])
+        here = there
+    return total + float(problem.travel_s[mode, here, int(problem.team_end[team])])
+
+
+def _spacing_faults(plan: Plan, problem: Problem) -> Iterator[str]:
+    """Visits to one site, by whatever teams, start far enough apart."""
+    gap = problem.rules.revisit_gap_s
+    by_site: dict[int, list[tuple[float, int]]] = {}
+    for demand, start in zip(plan.schedule.demand.tolist(), plan.schedule.start_s.tolist(), strict=True):
+        by_site.setdefault(int(problem.rules.site[demand]), []).append((start, demand))
+    for site, starts in sorted(by_site.items()):
+        starts.sort()
+        for (before, first), (after, second) in zip(starts, starts[1:], strict=False):
+            if site >= 0 and after - before < gap - TOLERANCE_S:
+                pair = f"{_demand(problem, first)} and {_demand(problem, second)}"
+                yield f"site {site}: {pair} start {after - before:g} s apart, at least {gap:g} s are wanted"
+
+
+def _shortfall_faults(plan: Plan, problem: Problem) -> Iterator[str]:
+    """What soft rules miss has to be told, no more and no less."""
+    rules, served = problem.rules, {demand for route in plan.routes for demand in route}
+    missed: dict[tuple[str, int], float] = {}
+    for area in range(len(rules.least_in_area)):
+        got = sum(1 for demand in served if rules.area[demand] == area)
+        if got < rules.least_in_area[area]:
+            missed["least_in_area", area] = got
+    for team, route in enumerate(plan.routes):
+        if len(route) < rules.least_visits[team]:
+            missed["least_visits", team] = len(route)
+        if _work_s(problem, team, route) < rules.least_work_s[team] - TOLERANCE_S:
+            missed["least_work_s", team] = _work_s(problem, team, route)
+    for demand in range(problem.demands):
+        if (rules.required[demand] or rules.locked[demand] >= 0) and demand not in served:
+            missed["required", demand] = 0
+    told = {(each.rule, each.which): each.got for each in plan.shortfalls}
+    for rule, which in sorted(missed.keys() ^ told.keys()):
+        yield f"shortfalls: {rule} of {which} is {'not told' if (rule, which) in missed else 'told and met'}"
+    for key in sorted(missed.keys() & told.keys()):
+        if not _close(missed[key], told[key]):
+            yield f"shortfalls: {key[0]} of {key[1]} got {missed[key]:g}, told {told[key]:g}"
 
 
 def _leg_faults(problem: Problem, leg: float, where: str) -> Iterator[str]:

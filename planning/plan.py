@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,11 +24,33 @@ class Schedule:
     travel_m: Floats  # NaN where the problem has no lengths
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shortfall:
+    """What a soft rule wanted and didn't get; `which` is the number of the area, team or demand."""
+
+    rule: str  # least_in_area, least_visits, least_work_s, required
+    which: int
+    wanted: float
+    got: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variety:
+    """How hard the plan is to foresee for one who knows everything but the seed, over the plans it was drawn from."""
+
+    plans: int  # drawn, all of them within the loss
+    entropy_bits: float  # of which team serves which demand, summed over demands
+    highest_probability: float  # of any place being visited in any one hour
+    mean_jaccard: float  # of the (team, demand) pairs of two plans
+    mean_loss: float  # share of the best plan's score
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Plan:
     """Who serves what, when. `certified`: the bound comes from a completed search of all routes, not from a fallback.
 
-    The bound is an upper bound on the value of any plan whether certified or not; a fallback is only looser.
+    The bound is an upper bound on the value of any plan whether certified or not; a fallback is only looser. With soft
+    rules it bounds the value of every plan that misses no more of them than this one.
     """
 
     problem: Problem
@@ -42,6 +64,8 @@ class Plan:
     effort: str
     method: str
     notes: tuple[str, ...] = ()
+    shortfalls: tuple[Shortfall, ...] = ()
+    variety: Variety | None = None
 
     @property
     def served(self) -> Ints:
@@ -57,7 +81,8 @@ class Plan:
         """The plan's numbers as manifests and pages tell them."""
         proof = {"value": self.value, "bound": self.bound, "gap": self.gap, "certified": self.certified}
         counts = {"demands": self.problem.demands, "served": len(self.served), "unserved": len(self.unserved)}
-        return proof | counts
+        missed: dict[str, int] = {"shortfalls": len(self.shortfalls)} if self.shortfalls else {}
+        return proof | counts | missed
 
     def summary(self) -> str:
         """One line for a person.
@@ -88,15 +113,20 @@ def make_plan(
     effort: str = "normal",
     method: str = "",
     notes: tuple[str, ...] = (),
+    start_s: Mapping[int, float] | None = None,
+    variety: Variety | None = None,
 ) -> Plan:
-    """A plan of these routes, timed. Whether the routes hold is for `check` to say."""
+    """A plan of these routes, timed. Whether the routes hold is for `check` to say.
+
+    `start_s` are starts of service by demand where they aren't to be the earliest.
+    """
     kept = [[int(demand) for demand in route] for route in routes]
     value = float(sum(float(problem.value[demand]) for route in kept for demand in route))
     bound = max(float(bound), value)  # the bound is a sum in another order: it may lie a rounding error below
     return Plan(
         problem=problem,
         routes=kept,
-        schedule=timetable(problem, kept),
+        schedule=(schedule := timetable(problem, kept, start_s)),
         value=value,
         bound=bound,
         gap=(bound - value) / bound if bound > 0 else 0.0,
@@ -105,11 +135,45 @@ def make_plan(
         effort=effort,
         method=method,
         notes=notes,
+        shortfalls=tuple(_shortfalls(problem, kept, schedule)),
+        variety=variety,
     )
 
 
-def timetable(problem: Problem, routes: Sequence[Sequence[int]]) -> Schedule:
-    """When each team is where: every service starts as early as it can, no team leaves home earlier than needed."""
+def _shortfalls(problem: Problem, routes: Sequence[Sequence[int]], schedule: Schedule) -> Iterator[Shortfall]:
+    rules = problem.rules
+    areas = rules.area[schedule.demand]
+    for area in np.flatnonzero(rules.least_in_area):
+        wanted, got = int(rules.least_in_area[area]), int((areas == area).sum())
+        if got < wanted:
+            yield Shortfall(rule="least_in_area", which=int(area), wanted=wanted, got=got)
+    work_s = working_s(problem, routes)
+    for team, route in enumerate(routes):
+        for rule, wanted_of, got_of in (("least_visits", rules.least_visits, len(route)), ("least_work_s", rules.least_work_s, work_s[team])):
+            if got_of < wanted_of[team] - 1e-6:
+                yield Shortfall(rule=rule, which=team, wanted=float(wanted_of[team]), got=float(got_of))
+    served = set(schedule.demand.tolist())
+    for demand in np.flatnonzero(rules.required | (rules.locked >= 0)):
+        if int(demand) not in served:
+            yield Shortfall(rule="required", which=int(demand), wanted=1, got=0)
+
+
+def working_s(problem: Problem, routes: Sequence[Sequence[int]]) -> Floats:
+    """(V,) seconds of travel, the way home too, and of service; waiting isn't work."""
+    found = np.zeros(problem.teams)
+    for team, route in enumerate(routes):
+        if route:
+            stops = [problem.team_start[team], *problem.demand_place[list(route)], problem.team_end[team]]
+            legs = problem.travel_s[problem.team_mode[team], stops[:-1], stops[1:]]
+            found[team] = float(legs.sum() + problem.dwell_s[list(route)].sum())
+    return found
+
+
+def timetable(
+    problem: Problem, routes: Sequence[Sequence[int]], start_s: Mapping[int, float] | None = None
+) -> Schedule:
+    """When each team is where: services start as early as they can, or at `start_s`; nobody leaves home too early."""
+    given = start_s or {}
     rows: list[tuple[int, int, int, float, float, float, float, float]] = []
     for team, route in enumerate(routes):
         mode, here, free_s = problem.team_mode[team], problem.team_start[team], float(problem.shift_s[team, 0])
@@ -118,8 +182,8 @@ def timetable(problem: Problem, routes: Sequence[Sequence[int]]) -> Schedule:
             leg_s = float(problem.travel_s[mode, here, there])
             leg_m = np.nan if problem.travel_m is None else float(problem.travel_m[mode, here, there])
             earliest = float(problem.window_s[demand, 0])
-            arrive = free_s + leg_s if sequence > 1 else max(free_s + leg_s, earliest)
-            start = max(arrive, earliest)
+            start = max(free_s + leg_s, earliest, given.get(demand, earliest))
+            arrive = free_s + leg_s if sequence > 1 else start
             free_s, here = start + float(problem.dwell_s[demand]), there
             rows.append((team, sequence, demand, arrive, start, free_s, leg_s, leg_m))
     columns = list(zip(*rows, strict=True)) or [()] * 8

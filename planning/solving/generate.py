@@ -23,6 +23,7 @@ DECIDED = 0.75  # share of a team from which a route is fixed in a dive
 DIVE_STEPS = 12
 NEIGHBOURS = 8  # a memory's first size
 CUTS_PER_ROUND = 12
+LABELS_PER_S = 10_000  # that a pricing surely manages where labels are hard to compare
 LARGE = 1500  # rows above which prices come from an interior point: quicker there, and steadier
 
 
@@ -38,6 +39,7 @@ class Generation:
     bound: float = np.inf
     certified: bool = False  # the bound comes from completed pricings
     centre: Floats | None = None  # prices of the best bound
+    whole: bool = False  # the last round's pricings were completed
     lp: float = -np.inf
     shares: Floats = field(default_factory=lambda: np.zeros(0))
 
@@ -62,26 +64,33 @@ class Generation:
         self.centre = np.zeros(self.master.rows)
         self.centre[: pool.problem.demands] = np.maximum(0.0, x.weight[-1] - ratio[order[last]] * takes)
 
-    def round(self, smoothing: float) -> int:
-        """One LP and one pricing of every group; the number of new columns."""
+    def round(self, smoothing: float, *, ends: float | None = None) -> int:
+        """One LP and one pricing of every group; the number of new columns and of memories that had to grow."""
         self.master.grow()
         self.lp, own, self.shares = self.master.relax(central=self.master.rows > LARGE)
         prices = own
         if self.centre is not None:
             known = np.concatenate([self.centre, own[len(self.centre) :]])
             prices = smoothing * known + (1 - smoothing) * own
-        tops, grew, whole = self._price(prices, range(len(self.networks)), self.labels)
+        tops, grew, whole = self._price(prices, range(len(self.networks)), self._labels(ends), ends=ends)
+        self.whole = whole
         sizes = np.array([len(group) for group in self.pool.groups])
         total = self.master.constant(prices) + float(sizes @ tops) - self._home_cost()
         if total < self.bound:
             self.bound, self.centre, self.certified = total, prices, whole
         return grew
 
+    def _labels(self, ends: float | None) -> int:
+        """Fewer where time is short: one pricing can't be interrupted."""
+        if ends is None:
+            return self.labels
+        return int(max(2_000, min(self.labels, LABELS_PER_S * (ends - time.monotonic()))))
+
     def _price(
-        self, prices: Floats, groups: Iterable[int], labels: int, barred: Ints | None = None
+        self, prices: Floats, groups: Iterable[int], labels: int, *, barred: Ints | None = None, ends: float | None = None
     ) -> tuple[Floats, int, bool]:
-        """Price some groups: (bound on each group's best route, new columns, whether every pricing was completed)."""
-        x, tops, grew, whole = self.pool.instance, np.zeros(len(self.networks)), 0, True
+        """Price some groups: (bound on each group's best route, what is new, whether every pricing was completed)."""
+        x, tops, grew, whole = self.pool.instance, np.full(len(self.networks), np.inf), 0, True
         known_best = self._known_best(prices) if barred is None else np.zeros(len(self.networks))
         per_demand = self.master.demand_prices(prices)
         if barred is not None:
@@ -89,14 +98,16 @@ class Generation:
             per_demand[barred] = np.inf
         cut_bits, cut_price = self._cuts(prices)
         for g in groups:
+            if ends is not None and time.monotonic() > ends:
+                return tops, grew, False
             network, team = self.networks[g], int(self.pool.groups[g][0])
             worth = x.weight[x.taste[team], network.demand] - per_demand[network.demand]
             work_bonus = x.missing_s * float(x.least_work[team])
             told = Prices(worth, cut_bits[network.demand], cut_price)
             found = price(network, told, max(0.0, known_best[g] - work_bonus), self.masks[g], labels=labels)
             for route in found.routes:
-                if not remember(self.masks[g], route):
-                    grew += self.pool.add(g, tuple(network.demand[list(route)].tolist()))
+                twice = remember(self.masks[g], route)
+                grew += twice or self.pool.add(g, tuple(network.demand[list(route)].tolist()))
             tops[g] = found.bound + work_bonus
             whole &= found.complete
         return tops, grew, whole
@@ -118,7 +129,7 @@ class Generation:
                 master.fix(column, 1.0)
             fixed += new
             _, prices, _ = master.relax()
-            self._price(prices, np.flatnonzero(left), labels, barred=np.flatnonzero(served))
+            self._price(prices, np.flatnonzero(left), labels, barred=np.flatnonzero(served), ends=ends)
             master.grow()
         for column in fixed:
             master.fix(column, 0.0)

@@ -29,7 +29,7 @@ from planning.solving.instance import (
 
 NEAR = 96  # demands that a ruin looks at around its seed, and a recreate tries to put in
 TEAMS_NEAR = 24
-CUTS_MOST, CUT_LONGEST, GUESTS_MOST = 4, 6, 2
+CUTS_MOST, CUT_LONGEST, GUESTS_MOST = 4, 15, 2
 TRAVEL_SHARE = 0.002  # of a typical demand: what the travel of a typical visit costs in the search
 
 

@@ -55,7 +55,7 @@ def make_instance(problem: Problem) -> Instance:
         able[:, demand] &= np.arange(problem.teams) == rules.locked[demand]
     weight, taste = _weights(problem)
     rows = np.argsort(rules.site, kind="stable")
-    sited = rules.revisit_gap_s > 0
+    sited = not _spaced_by_windows(problem)
     instance = Instance(
         leg=leg,
         place=problem.demand_place,
@@ -82,13 +82,25 @@ def make_instance(problem: Problem) -> Instance:
         site=rules.site if sited else np.full(problem.demands, -1, np.int64),
         member=rows,
         first_member=np.searchsorted(rules.site[rows], np.arange(int(rules.site.max(initial=-1)) + 2)),
-        gap=rules.revisit_gap_s,
+        gap=rules.revisit_gap_s if sited else 0.0,
     )
     frozen = [part.view() if isinstance(part, np.ndarray) else part for part in instance]
     for part in frozen:
         if isinstance(part, np.ndarray):
             part.setflags(write=False)  # kernels are compiled for one kind of array
     return Instance(*frozen)
+
+
+def _spaced_by_windows(problem: Problem) -> bool:
+    """Whether visits to one site can't come too close, whenever they start."""
+    rules = problem.rules
+    sited = np.flatnonzero(rules.site >= 0)
+    if rules.revisit_gap_s == 0 or len(sited) < 2:
+        return True
+    order = sited[np.lexsort((problem.window_s[sited, 0], rules.site[sited]))]
+    same = rules.site[order[1:]] == rules.site[order[:-1]]
+    latest_before, earliest_after = problem.window_s[order[:-1], 1], problem.window_s[order[1:], 0]
+    return bool((earliest_after - latest_before >= rules.revisit_gap_s - TOLERANCE_S)[same].all())
 
 
 def must(problem: Problem) -> Bools:
@@ -353,21 +365,3 @@ def _fits(x: Instance, team: int, route: Ints) -> bool:
         here = x.place[d]
     back = travel[here, x.goal[team]]
     return bool(now + back <= x.closes[team] + 1e-6 and work + back <= x.most_work[team] + 1e-6)
-
-
-def is_feasible(problem: Problem, team: int, route: list[int]) -> bool:
-    """Whether this team can drive this route, computed on the problem's own numbers."""
-    if not route:
-        return True
-    if len(set(route)) < len(route) or not problem.eligible[team, route].all():
-        return False
-    limit = np.inf if problem.max_leg_s is None else problem.max_leg_s + TOLERANCE_S
-    travel, here, now = problem.travel_s[problem.team_mode[team]], problem.team_start[team], problem.shift_s[team, 0]
-    for demand in route:
-        leg = travel[here, problem.demand_place[demand]]
-        now = max(now + leg, problem.window_s[demand, 0])
-        if leg > limit or not now <= problem.window_s[demand, 1] + TOLERANCE_S or not np.isfinite(now):
-            return False
-        now, here = now + problem.dwell_s[demand], problem.demand_place[demand]
-    leg = travel[here, problem.team_end[team]]
-    return bool(leg <= limit and now + leg <= problem.shift_s[team, 1] + TOLERANCE_S)

@@ -11,20 +11,28 @@ import numpy.typing as npt
 
 from planning.plan import Plan
 from planning.problem import Floats, Ints, Problem
-from planning.solving.instance import is_feasible
+from planning.solving.instance import Instance, fits_rules, make_instance
+from planning.solving.pack import start_times
+from planning.solving.score import is_feasible_plan
 
 SEVERITY = ("UNREACHABLE", "LEG", "WINDOW", "SHIFT", "OUTCOMPETED")  # the later, the nearer a team came to serving
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Relaxation:
-    """One change that would serve the demand: `limits` (by so many seconds each), `drop`, `permit`, `way` or `team`."""
+    """One change that would serve the demand: `limits` (by so many seconds each), `drop`, `rules`, `permit`, `way`, `team`.
+
+    `drop` may come with what side rules between teams need besides.
+    """
 
     kind: str
     team: int | None = None
     leg_s: float = 0.0  # longer max leg
     window_s: float = 0.0  # later latest start
     shift_s: float = 0.0  # later end of the team's shift
+    work_s: float = 0.0  # more work for the team
+    area_visits: int = 0  # more visits to the demand's community
+    gap_s: float = 0.0  # shorter distance in time of two visits to one site
     drop: tuple[int, ...] = ()  # visits of the team to give up
 
 
@@ -47,6 +55,7 @@ class _Trip:
     leg_s: float
     window_s: float
     shift_s: float
+    work_s: float = 0.0
 
     @property
     def reason(self) -> str:
@@ -56,11 +65,11 @@ class _Trip:
             return "LEG"
         if self.window_s > 0:
             return "WINDOW"
-        return "SHIFT" if self.shift_s > 0 else "OUTCOMPETED"
+        return "SHIFT" if self.shift_s > 0 or self.work_s > 0 else "OUTCOMPETED"
 
     @property
     def need_s(self) -> float:
-        return self.leg_s + self.window_s + self.shift_s
+        return self.leg_s + self.window_s + max(self.shift_s, self.work_s)
 
 
 def unserved_reasons(plan: Plan, *, blocked: npt.NDArray[np.str_] | None = None) -> list[Unserved]:
@@ -82,24 +91,30 @@ def unserved_reasons(plan: Plan, *, blocked: npt.NDArray[np.str_] | None = None)
     problem = plan.problem
     if blocked is None and problem.world is not None:
         blocked = problem.world.blocked
-    return [_explain(plan, int(demand), blocked) for demand in plan.unserved]
+    x = make_instance(problem)
+    return [_explain(plan, x, int(demand), blocked) for demand in plan.unserved]
 
 
 def relaxed(problem: Problem, demand: int, change: Relaxation) -> Problem:
     """The problem with its limits changed; kinds other than `limits` leave it as it is."""
-    window, shift = problem.window_s.copy(), problem.shift_s.copy()
+    window, shift, rules = problem.window_s.copy(), problem.shift_s.copy(), problem.rules
+    work, most = rules.most_work_s.copy(), rules.most_in_area.copy()
     window[demand, 1] += change.window_s
     if change.team is not None:
         shift[change.team, 1] += change.shift_s
+        work[change.team] += change.work_s
+    if change.area_visits:
+        most[rules.area[demand]] += change.area_visits
     leg = None if problem.max_leg_s is None else problem.max_leg_s + change.leg_s
-    return replace(problem, window_s=window, shift_s=shift, max_leg_s=leg)
+    eased = replace(rules, most_work_s=work, most_in_area=most, revisit_gap_s=rules.revisit_gap_s - change.gap_s)
+    return replace(problem, window_s=window, shift_s=shift, max_leg_s=leg, rules=eased)
 
 
-def _explain(plan: Plan, demand: int, blocked: npt.NDArray[np.str_] | None) -> Unserved:
+def _explain(plan: Plan, x: Instance, demand: int, blocked: npt.NDArray[np.str_] | None) -> Unserved:
     problem = plan.problem
     if not problem.teams:
         return _unserved(demand, "NO_TEAM", "there is no team", "one team", Relaxation(kind="team"))
-    able = np.flatnonzero(problem.eligible[:, demand])
+    able = np.flatnonzero(x.able[:, demand] & (x.most > 0))
     if not len(able):
         return _not_allowed(problem, demand, blocked)
     trips = [_alone(problem, int(team), demand) for team in able]
@@ -108,7 +123,7 @@ def _explain(plan: Plan, demand: int, blocked: npt.NDArray[np.str_] | None) -> U
     if closed is not None:
         return closed
     if trip.reason == "OUTCOMPETED":
-        return _outcompeted(plan, demand, [t.team for t in trips if t.reason == "OUTCOMPETED"])
+        return _outcompeted(plan, x, demand, [t.team for t in trips if t.reason == "OUTCOMPETED"])
     return _out_of_reach(problem, demand, trip)
 
 
@@ -166,7 +181,8 @@ def _alone(problem: Problem, team: int, demand: int, travel_s: Floats | None = N
     start = max(float(problem.shift_s[team, 0]) + out, float(problem.window_s[demand, 0]))
     late = max(0.0, start - float(problem.window_s[demand, 1]))
     over = max(0.0, start + float(problem.dwell_s[demand]) + back - float(problem.shift_s[team, 1]))
-    return _Trip(team, max(0.0, max(out, back) - limit), late, over)
+    more = max(0.0, out + float(problem.dwell_s[demand]) + back - float(problem.rules.most_work_s[team]))
+    return _Trip(team, max(0.0, max(out, back) - limit), late, over, more)
 
 
 def _out_of_reach(problem: Problem, demand: int, trip: _Trip) -> Unserved:
@@ -180,22 +196,27 @@ def _out_of_reach(problem: Problem, demand: int, trip: _Trip) -> Unserved:
         (trip.leg_s, f"max leg +{_minutes(trip.leg_s)} for {who}"),
         (trip.window_s, f"window {_minutes(trip.window_s)} later"),
         (trip.shift_s, f"shift of {who} ends {_minutes(trip.shift_s)} later"),
+        (trip.work_s, f"most work of {who} +{_minutes(trip.work_s)}"),
     ]
     detail = {
         "LEG": f"the nearest team, {who}, needs a leg {_minutes(trip.leg_s)} too long",
         "WINDOW": f"{who} comes soonest, {_minutes(trip.window_s)} after the window closes",
-        "SHIFT": f"{who} would be back {_minutes(trip.shift_s)} after its shift",
+        "SHIFT": f"{who} would be back {_minutes(trip.shift_s)} after its shift"
+        if trip.shift_s > 0
+        else f"{who} would work {_minutes(trip.work_s)} more than it may",
     }[trip.reason]
     words = " and ".join(text for amount, text in parts if amount > 0)
     change = Relaxation(
-        kind="limits", team=trip.team, leg_s=trip.leg_s, window_s=trip.window_s, shift_s=trip.shift_s
-    )  # fmt: skip
+        kind="limits", team=trip.team, leg_s=trip.leg_s, window_s=trip.window_s, shift_s=trip.shift_s, work_s=trip.work_s
+    )
     return _unserved(demand, trip.reason, detail, words, change)
 
 
-def _outcompeted(plan: Plan, demand: int, teams: list[int]) -> Unserved:
+def _outcompeted(plan: Plan, x: Instance, demand: int, teams: list[int]) -> Unserved:
     """The least value to drop, over the teams that could serve it alone and runs of visits that make room."""
-    problem = plan.problem
+    problem, easing = plan.problem, _between_teams(plan, x, demand, teams)
+    if easing.kind == "rules":  # even the team that drops everything else would break a rule between teams
+        x = make_instance(relaxed(problem, demand, easing))
     best: tuple[float, int, tuple[int, ...]] | None = None
     for team in teams:
         route = plan.routes[team]
@@ -204,22 +225,64 @@ def _outcompeted(plan: Plan, demand: int, teams: list[int]) -> Unserved:
                 lost = float(problem.value[route[first:last]].sum())
                 if best is not None and (lost, last - first) >= (best[0], len(best[2])):
                     continue
-                if _fits(problem, team, route[:first] + route[last:], demand):
+                if _fits(plan, x, team, route[:first] + route[last:], demand):
                     best = (lost, team, tuple(route[first:last]))
     assert best is not None  # dropping the whole route leaves the team alone with the demand
     lost, team, drop = best
-    who, change = _team(problem, team), Relaxation(kind="drop", team=team, drop=drop)
+    who, kind = _team(problem, team), "rules" if easing.kind == "rules" else "drop"
+    change = replace(easing, kind=kind, team=team, drop=drop)
+    eased = _easing_words(problem, demand, easing)
     if not drop:
-        return _unserved(demand, "OUTCOMPETED", f"{who} has room for it", f"add it to {who}'s route", change)
+        told = f"{who} has room for it" + (", but for the rules between teams" if eased else "")
+        return _unserved(demand, "OUTCOMPETED", told, " and ".join([*eased, f"add it to {who}'s route"]), change)
     names = ", ".join(_demand(problem, d) for d in drop)
     detail = f"worth {problem.value[demand]:.4g}; lost to {names} (worth {lost:.4g}) of {who}"
-    return _unserved(
-        demand, "OUTCOMPETED", detail, f"drop {names} (value {lost:.4g}) of {who}, or one more team", change
-    )
+    words = " and ".join([*eased, f"drop {names} (value {lost:.4g}) of {who}"])
+    return _unserved(demand, "OUTCOMPETED", detail, words if eased else f"{words}, or one more team", change)
 
 
-def _fits(problem: Problem, team: int, route: list[int], demand: int) -> bool:
-    return any(is_feasible(problem, team, [*route[:i], demand, *route[i:]]) for i in range(len(route) + 1))
+def _between_teams(plan: Plan, x: Instance, demand: int, teams: list[int]) -> Relaxation:
+    """What the demand needs of the rules between teams even if a team that could serve it did nothing else."""
+    if any(_fits(plan, x, team, [], demand) for team in teams):
+        return Relaxation(kind="drop")
+    rules, needs = plan.problem.rules, []
+    for team in teams:
+        others = [(v, route) for v, route in enumerate(plan.routes) if v != team]
+        area = int(rules.area[demand])
+        visits = sum(int((rules.area[route] == area).sum()) for _, route in others if route) if area >= 0 else 0
+        over = max(0, visits + 1 - int(rules.most_in_area[area])) if area >= 0 else 0
+        begin = start_times(x, team, (demand,))[0]
+        apart = [
+            abs(start - begin)
+            for v, route in others
+            for d, start in zip(route, start_times(x, v, tuple(route)), strict=True)
+            if x.site[d] >= 0 and x.site[d] == x.site[demand]
+        ]
+        needs.append((over, max(0.0, x.gap - min(apart, default=x.gap)), team))
+    over, gap_s, team = min(needs)
+    return Relaxation(kind="rules", team=team, area_visits=over, gap_s=gap_s)
+
+
+def _easing_words(problem: Problem, demand: int, easing: Relaxation) -> list[str]:
+    words = []
+    if easing.area_visits:
+        words.append(f"{easing.area_visits} more visit(s) allowed in area {problem.rules.area[demand]}")
+    if easing.gap_s > 0:
+        words.append(f"visits to one place {_minutes(easing.gap_s)} closer")
+    return words
+
+
+def _fits(plan: Plan, x: Instance, team: int, route: list[int], demand: int) -> bool:
+    """Whether the team can take the demand on along this route while the others do what they do."""
+    for at in range(len(route) + 1):
+        changed = [*route[:at], demand, *route[at:]]
+        if fits_rules(x, team, changed):
+            if plan.problem.rules.is_plain:
+                return True
+            if is_feasible_plan(x, [changed if v == team else other for v, other in enumerate(plan.routes)]):
+                return True
+    return False
+
 
 
 def _minutes(seconds: float) -> str:

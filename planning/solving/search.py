@@ -44,11 +44,13 @@ EFFORTS = {
 }
 PYVRP_MOST = 40_000  # teams x demands above which its profiles cost more than they give
 CHUNK = 1_000  # rounds between two looks at the clock
-HOT, COLD = 0.3, 0.01  # temperatures of the search, in typical values of a demand
+HOT, COLD = 1.0, 0.01  # temperatures of the search, in typical values of a demand
 HOT_AGAIN = 0.05  # and of a polish
+AGAIN_SHARE = 0.45  # of the time left, for another search
 DIVE_LABELS = 50_000
 PACKED_MOST = 1_500  # columns: branch and bound over more finds no better plan in the same time
 PROVEN = 1e-9
+INCOMPLETE_MOST = 1  # pricings that ran out of labels before prices are given up
 
 
 def solve(
@@ -110,6 +112,7 @@ class _Work:
     score: float = field(init=False)
     bound: float = field(init=False)  # of the score
     certified: bool = False
+    too_long: int = 0  # rounds in which some pricing ran out of labels
 
     def __post_init__(self) -> None:
         self.x = make_instance(self.problem)
@@ -138,21 +141,28 @@ class _Work:
         generation.first_guess(self.best)
         left = self._price(generation, self.effort.pricings, 0.55)
         self._tell("price")
-        if not generation.certified:
+        if self.too_long > INCOMPLETE_MOST:
             self._long_routes(search, pool)
+        dived = idle = 0
         for number in range(self.effort.dives if self.ends is None else 10**6):
             if self._done():
                 break
-            before, columns = self.score, len(pool.columns)
-            self._dive(generation, search, number)
-            self._tell("dive")
+            before, rows = self.score, generation.master.rows
+            if number == 0 or rows > dived or self.too_long <= INCOMPLETE_MOST and number % 4 == 0:
+                self._dive(generation, search, number)
+                dived = rows
+                self._tell("dive")
+            else:
+                self._again(pool, search)
+                self._tell("improve")
             if self._done():
                 break
             self._pack(generation)
             self._tell("pack")
             left = self._cut(generation, left)
             self._tell("cut")
-            if self.score == before and len(pool.columns) == columns and self.ends is None:
+            idle = 0 if self.score > before or generation.master.rows > rows else idle + 1
+            if idle > 1 and self.ends is None:
                 break
 
     def gap(self) -> float:
@@ -197,10 +207,12 @@ class _Work:
         smoothing = SMOOTHING
         ends = None if self.ends is None else time.monotonic() + share * (self.ends - time.monotonic())
         while pricings > 0:
-            new = generation.round(smoothing)
+            new = generation.round(smoothing, ends=self.ends)
             pricings -= 1
             self._note_bound(generation)
-            if self._done() or (ends is not None and time.monotonic() > ends):
+            if not generation.whole:
+                self.too_long += 1
+            if self._done() or self.too_long > INCOMPLETE_MOST or (ends is not None and time.monotonic() > ends):
                 break
             if generation.bound - generation.lp <= 1e-4 * abs(generation.bound) or (not new and smoothing == 0.0):
                 break
@@ -220,6 +232,14 @@ class _Work:
         generation.pool.add_routes(search.met())
         generation.pool.add_routes(list(enumerate(map(tuple, self.best))))
 
+    def _again(self, pool: Pool, search: Search) -> None:
+        """Another search from the best plan, as hot as the first."""
+        search.restart(self.best)
+        ends = None if self.ends is None else time.monotonic() + max(1.0, AGAIN_SHARE * (self.ends - time.monotonic()))
+        self._anneal(search, self.effort.polish, HOT, ends)
+        pool.add_routes(search.met())
+        pool.add_routes(list(enumerate(map(tuple, self.best))))
+
     def _pack(self, generation: Generation) -> None:
         """Branch and bound over the columns that lose least at the best prices."""
         pool = generation.pool
@@ -231,12 +251,14 @@ class _Work:
         self._take(generation.master.pack(self.best, chosen, nodes=self.effort.nodes, time_limit_s=rest))
 
     def _cut(self, generation: Generation, pricings: int) -> int:
-        if pricings <= 0 or not generation.certified or not generation.separate():
+        if pricings <= 0 or self.too_long > INCOMPLETE_MOST or not generation.separate():
             return pricings
         return self._price(generation, pricings, 0.3)
 
     def _long_routes(self, search: Search, pool: Pool) -> None:
         """Where prices can't be proven, the search and PyVRP take turns."""
+        self._again(pool, search)
+        self._tell("improve")
         rest = None if self.ends is None else max(0.0, self.ends - time.monotonic())
         small = self.problem.teams * self.problem.demands <= PYVRP_MOST and self.problem.rules.is_plain
         if self.effort.pyvrp and small:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NO_WAY = 10**7  # seconds: above every shift, small enough that sums and penalties don't overflow
 LONGEST_S = 10**6  # eleven days; longer horizons stay with the native search
+FINEST = 1000  # parts of a second: short horizons are told in finer units, so that rounding up costs little
 
 
 def improve_with_pyvrp(
@@ -23,7 +24,7 @@ def improve_with_pyvrp(
 ) -> list[list[int]]:
     """PyVRP's best routes from this start; the start itself where it finds none or the numbers don't suit it.
 
-    One profile per group of teams: its mode's times rounded up to whole seconds, with no way over legs that are too
+    One profile per group of teams: its mode's times rounded up to whole seconds or parts of them, with no way over legs that are too
     long and to demands that the group may not serve.
     """
     import pyvrp  # importing it installs a handler that writes to standard output
@@ -56,14 +57,15 @@ def _data(problem: Problem, x: Instance, groups: list[npt.NDArray[np.int64]]) ->
     ends = [int(problem.team_end[group[0]]) for group in groups]
     depots = sorted(set(starts) | set(ends))
     at = np.concatenate([problem.demand_place, np.array(depots, dtype=np.int64)])
-    longest = float(np.max(np.where(np.isfinite(x.leg), x.leg, 0.0), initial=1.0))
+    fine = _parts_of_a_second(problem)
+    longest = fine * float(np.max(np.where(np.isfinite(x.leg), x.leg, 0.0), initial=1.0))
     least = float(problem.value[problem.value > 0].min())
     # the least value must outweigh any detour, or PyVRP prefers not to go
     scale = max(2 * longest / least, 10_000 / float(problem.value.max()))
     matrices: list[Any] = []
     for group in groups:
         legs = x.leg[problem.team_mode[group[0]]][np.ix_(at, at)]
-        whole = np.where(np.isfinite(legs), np.ceil(np.where(np.isfinite(legs), legs, 0.0) - 1e-6), NO_WAY)
+        whole = np.where(np.isfinite(legs), np.ceil(fine * np.where(np.isfinite(legs), legs, 0.0) - 1e-6), NO_WAY)
         barred = np.flatnonzero(~x.able[group[0]])
         whole[barred, :], whole[:, barred] = NO_WAY, NO_WAY
         np.fill_diagonal(whole, 0)
@@ -72,9 +74,9 @@ def _data(problem: Problem, x: Instance, groups: list[npt.NDArray[np.int64]]) ->
     clients = [
         p.Client(
             location=d,
-            service_duration=int(np.ceil(problem.dwell_s[d] - 1e-6)),
-            tw_early=int(max(0, np.ceil(problem.window_s[d, 0]))),
-            tw_late=int(max(0, np.ceil(problem.window_s[d, 0]), np.floor(min(problem.window_s[d, 1], LONGEST_S)))),
+            service_duration=int(np.ceil(fine * problem.dwell_s[d] - 1e-6)),
+            tw_early=int(max(0, np.ceil(fine * problem.window_s[d, 0]))),
+            tw_late=_latest(fine, float(problem.window_s[d, 0]), float(problem.window_s[d, 1])),
             prize=int(problem.value[d] * scale),
             required=False,
         )
@@ -85,8 +87,8 @@ def _data(problem: Problem, x: Instance, groups: list[npt.NDArray[np.int64]]) ->
             num_available=len(group),
             start_depot=depots.index(starts[k]),
             end_depot=depots.index(ends[k]),
-            tw_early=int(np.ceil(problem.shift_s[group[0], 0])),
-            tw_late=int(max(np.ceil(problem.shift_s[group[0], 0]), np.floor(problem.shift_s[group[0], 1]))),
+            tw_early=int(np.ceil(fine * problem.shift_s[group[0], 0])),
+            tw_late=_latest(fine, float(problem.shift_s[group[0], 0]), float(problem.shift_s[group[0], 1])),
             unit_distance_cost=1,
             profile=k,
         )
@@ -95,6 +97,15 @@ def _data(problem: Problem, x: Instance, groups: list[npt.NDArray[np.int64]]) ->
     return p.ProblemData(
         locations, clients, [p.Depot(location=demands + i) for i in range(len(depots))], kinds, matrices, matrices
     )
+
+
+def _parts_of_a_second(problem: Problem) -> int:
+    horizon = max(float(problem.shift_s[:, 1].max()), 1.0)
+    return int(min(FINEST, max(1.0, LONGEST_S / horizon)))
+
+
+def _latest(fine: int, early: float, late: float) -> int:
+    return int(max(0.0, np.ceil(fine * early), np.floor(fine * min(late, LONGEST_S))))
 
 
 def _routes(solution: pyvrp.Solution, groups: list[npt.NDArray[np.int64]], teams: int) -> list[list[int]]:
