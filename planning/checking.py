@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -130,7 +131,7 @@ def _spacing_faults(plan: Plan, problem: Problem) -> Iterator[str]:
         by_site.setdefault(int(problem.rules.site[demand]), []).append((start, demand))
     for site, starts in sorted(by_site.items()):
         starts.sort()
-        for (before, first), (after, second) in zip(starts, starts[1:], strict=False):
+        for (before, first), (after, second) in itertools.pairwise(starts):
             if site >= 0 and after - before < gap - TOLERANCE_S:
                 pair = f"{_demand(problem, first)} and {_demand(problem, second)}"
                 yield f"site {site}: {pair} start {after - before:g} s apart, at least {gap:g} s are wanted"

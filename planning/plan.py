@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from planning.problem import Floats, Ints, Problem
+from planning.problem import Problem
+from planning.rules import Floats, Ints
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -77,12 +79,16 @@ class Plan:
         """Demand indices, ascending."""
         return np.setdiff1d(np.arange(self.problem.demands, dtype=np.int64), self.schedule.demand)
 
-    def figures(self) -> dict[str, float | int | bool]:
+    def figures(self) -> dict[str, Any]:
         """The plan's numbers as manifests and pages tell them."""
         proof = {"value": self.value, "bound": self.bound, "gap": self.gap, "certified": self.certified}
         counts = {"demands": self.problem.demands, "served": len(self.served), "unserved": len(self.unserved)}
-        missed: dict[str, int] = {"shortfalls": len(self.shortfalls)} if self.shortfalls else {}
-        return proof | counts | missed
+        found: dict[str, Any] = proof | counts
+        if self.shortfalls:
+            found["shortfalls"] = [vars(each) for each in self.shortfalls]
+        if self.variety is not None:
+            found["variety"] = vars(self.variety)
+        return found
 
     def summary(self) -> str:
         """One line for a person.
@@ -149,7 +155,10 @@ def _shortfalls(problem: Problem, routes: Sequence[Sequence[int]], schedule: Sch
             yield Shortfall(rule="least_in_area", which=int(area), wanted=wanted, got=got)
     work_s = working_s(problem, routes)
     for team, route in enumerate(routes):
-        for rule, wanted_of, got_of in (("least_visits", rules.least_visits, len(route)), ("least_work_s", rules.least_work_s, work_s[team])):
+        for rule, wanted_of, got_of in (
+            ("least_visits", rules.least_visits, len(route)),
+            ("least_work_s", rules.least_work_s, work_s[team]),
+        ):
             if got_of < wanted_of[team] - 1e-6:
                 yield Shortfall(rule=rule, which=team, wanted=float(wanted_of[team]), got=float(got_of))
     served = set(schedule.demand.tolist())

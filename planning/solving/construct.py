@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from planning.problem import Floats
+from planning.rules import Floats
 from planning.solving.improve import Search
 from planning.solving.instance import Draft, Instance, cheapest_place, put_in
 
@@ -52,7 +52,7 @@ def _insert(x: Instance, s: Draft) -> None:
             cost[d, v], at[d, v] = _price_of(x, s, d, v)
         score[d], first[d], second[d] = _score(x, d, cost[d])
     for _ in range(demands):
-        chosen = np.argmax(score)
+        chosen = int(np.argmax(score))
         if score[chosen] < 0:
             break
         team = first[chosen]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numba import njit
 
-from planning.problem import Bools, Floats, Ints
+from planning.rules import Bools, Floats, Ints
 from planning.solving.instance import Routes, longest_route
 from planning.solving.pack import Cut, Master, Pool, work_s
 from planning.solving.price import CUTS_MOST, Network, Prices, find_arcs, neighbourhoods, price, reachable, remember
@@ -22,7 +22,7 @@ SMOOTHING = 0.6
 DECIDED = 0.75  # share of a team from which a route is fixed in a dive
 DIVE_STEPS = 12
 NEIGHBOURS = 8  # a memory's first size
-CUTS_PER_ROUND = 12
+CUTS_PER_ROUND, LEAST_VIOLATION = 12, 0.02
 LABELS_PER_S = 10_000  # that a pricing surely manages where labels are hard to compare
 LARGE = 1500  # rows above which prices come from an interior point: quicker there, and steadier
 
@@ -87,7 +87,13 @@ class Generation:
         return int(max(2_000, min(self.labels, LABELS_PER_S * (ends - time.monotonic()))))
 
     def _price(
-        self, prices: Floats, groups: Iterable[int], labels: int, *, barred: Ints | None = None, ends: float | None = None
+        self,
+        prices: Floats,
+        groups: Iterable[int],
+        labels: int,
+        *,
+        barred: Ints | None = None,
+        ends: float | None = None,
     ) -> tuple[Floats, int, bool]:
         """Price some groups: (bound on each group's best route, what is new, whether every pricing was completed)."""
         x, tops, grew, whole = self.pool.instance, np.full(len(self.networks), np.inf), 0, True
@@ -220,18 +226,17 @@ def _cut_costs(flat: Ints, first: Ints, lengths: Ints, bits: np.ndarray, cut_pri
 
 def violated_triples(routes: list[tuple[int, ...]], shares: Floats, demands: int, most: int) -> list[Cut]:
     """Three demands each of which routes of more than one in total serve at least two, worst first."""
-    pair = np.zeros((demands, demands))
-    for route, share in zip(routes, shares, strict=True):
-        pair[np.ix_(route, route)] += share
-    np.fill_diagonal(pair, 0.0)
-    used = np.flatnonzero(pair.any(axis=1))
-    small = pair[np.ix_(used, used)]
-    holds = np.zeros((len(routes), len(used)), dtype=np.bool_)
+    split = shares < 1.0 - 1e-6
+    routes, shares = [route for route, part in zip(routes, split, strict=True) if part], shares[split]
+    used = np.unique([d for route in routes for d in route]).astype(np.int64)
     where = np.full(demands, -1)
     where[used] = np.arange(len(used))
+    holds = np.zeros((len(routes), len(used)), dtype=np.bool_)
     for row, route in enumerate(routes):
-        holds[row, where[[d for d in route if where[d] >= 0]]] = True
-    found = _triples(small, holds, shares, 5_000)
+        holds[row, where[list(route)]] = True
+    pair = (holds * shares[:, None]).T @ holds
+    np.fill_diagonal(pair, 0.0)
+    found = _triples(pair, holds, shares, 5_000)
     found = found[np.argsort(-found[:, 3], kind="stable")]
     chosen: list[Cut] = []
     crowd = np.zeros(len(used), dtype=np.int64)
@@ -252,22 +257,18 @@ def violated_triples(routes: list[tuple[int, ...]], shares: Floats, demands: int
 def _triples(pair: Floats, holds: np.ndarray, shares: Floats, most: int) -> Floats:
     n, count = len(pair), 0
     found = np.zeros((most, 4))
-    for i in range(n):
-        for j in range(i + 1, n):
-            if pair[i, j] <= 1e-6:
-                continue
-            for k in range(n):
-                if k == i or k == j or (k < j and pair[min(i, k), max(i, k)] > 1e-6 and k > i):
-                    continue
-                if k < i and (pair[k, i] > 1e-6 or pair[k, j] > 1e-6):
-                    continue
-                sum_ = pair[i, j] + pair[i, k] + pair[j, k]
-                if sum_ <= 1.02:
-                    continue
+    for j in range(n):  # two of the three pairs have a share: j is in both
+        beside = np.flatnonzero(pair[j] > 1e-6)
+        for a in range(len(beside)):
+            for b in range(a + 1, len(beside)):
+                i, k = beside[a], beside[b]
+                total = pair[i, j] + pair[i, k] + pair[j, k]
+                if total <= 1.0 + LEAST_VIOLATION or (pair[i, k] > 1e-6 and j > i):
+                    continue  # with all three shared, it is found from its first
                 for c in range(len(shares)):
                     if holds[c, i] and holds[c, j] and holds[c, k]:
-                        sum_ -= 2 * shares[c]
-                if sum_ > 1.02 and count < most:
-                    found[count, 0], found[count, 1], found[count, 2], found[count, 3] = i, j, k, sum_ - 1
+                        total -= 2 * shares[c]
+                if total > 1.0 + LEAST_VIOLATION and count < most:
+                    found[count, 0], found[count, 1], found[count, 2], found[count, 3] = i, j, k, total - 1
                     count += 1
     return found[:count]

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from planning.problem import Floats, Ints, Problem
+from planning.problem import Problem
+from planning.rules import Floats, Ints
 from planning.solving.instance import (
     Draft,
     Instance,
@@ -130,8 +131,8 @@ def run(search: Search, iterations: int, *, hot: float, cold: float) -> None:
     s = search
     if len(s.instance.place) and len(s.instance.home):
         _anneal(
-            s.instance, s.draft, s.near, s.teams_near, s.best, s.best_lengths, s.best_score, s.per_second, s.random, s.found, s.count,
-            iterations, hot, cold,
+            s.instance, s.draft, s.near, s.teams_near, s.best, s.best_lengths, s.best_score, s.per_second, s.random,
+            s.found, s.count, iterations, hot, cold,
         )  # fmt: skip
 
 

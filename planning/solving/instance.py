@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from planning.problem import Bools, Floats, Ints, Problem
+from planning.problem import Problem
+from planning.rules import Bools, Floats, Ints
 
 Routes = list[list[int]]
 TOLERANCE_S = 1e-6  # two orders of one sum differ by less; the checker allows the same
@@ -88,7 +89,7 @@ def make_instance(problem: Problem) -> Instance:
     for part in frozen:
         if isinstance(part, np.ndarray):
             part.setflags(write=False)  # kernels are compiled for one kind of array
-    return Instance(*frozen)
+    return Instance(*frozen)  # type: ignore[arg-type]
 
 
 def _spaced_by_windows(problem: Problem) -> bool:
@@ -325,7 +326,7 @@ def score_of(x: Instance, s: Draft, v: int) -> float:
     for i in range(s.lengths[v]):
         total += x.weight[x.taste[v], s.routes[v, i]]
     total -= x.missing * max(0, x.least[v] - s.lengths[v])
-    return total - x.missing_s * max(0.0, x.least_work[v] - s.work[v])
+    return float(total - x.missing_s * max(0.0, x.least_work[v] - s.work[v]))
 
 
 @njit(cache=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import highspy
 import numpy as np
 
-from planning.problem import Floats, Ints, Problem
+from planning.problem import Problem
+from planning.rules import Floats, Ints
 from planning.solving.instance import Instance, Routes, fits_rules, team_groups
 
 Route = tuple[int, ...]
@@ -111,7 +112,10 @@ class Master:
 
     def entries(self, columns: list[Column]) -> tuple[Ints, Ints, Floats]:
         """(start of each column, rows, coefficients)."""
-        x, first, rows, values = self.pool.instance, [], [], []
+        x = self.pool.instance
+        first: list[int] = []
+        rows: list[int] = []
+        values: list[float] = []
         cuts_of = _by_demand(self.cuts)
         for group, route in columns:
             first.append(len(rows))
@@ -165,7 +169,9 @@ class Master:
         x = self.pool.instance
         least, most = x.least_in[self.areas].astype(float), np.minimum(x.most_in[self.areas], 10**9).astype(float)
         areas = prices[self.first_area : self.first_cut]
-        return float(prices[: self.first_group].sum() + areas @ np.concatenate([least, most]) + prices[self.first_cut :].sum())
+        return float(
+            prices[: self.first_group].sum() + areas @ np.concatenate([least, most]) + prices[self.first_cut :].sum()
+        )
 
     def demand_prices(self, prices: Floats) -> Floats:
         """(D,) what a visit costs by the rows of its demand and its area."""

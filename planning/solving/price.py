@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from planning.problem import Floats, Ints
+from planning.rules import Floats, Ints
 from planning.solving.instance import TOLERANCE_S, Instance
 
 BUCKETS, BUCKETS_MOST = 64, 1024
@@ -60,7 +60,7 @@ class Priced(NamedTuple):
 class Arcs(NamedTuple):
     """The legs of one way of moving that some route can use: from each demand, by rows."""
 
-    head: Ints
+    head: np.ndarray  # int32
     first: Ints  # (D + 1,)
 
 
@@ -85,7 +85,7 @@ def _count_arcs(x: Instance, mode: int) -> Ints:
 
 
 @njit(cache=True)
-def _list_arcs(x: Instance, mode: int, total: int) -> Ints:
+def _list_arcs(x: Instance, mode: int, total: int) -> np.ndarray:
     n, place, late, leg, k = len(x.place), x.place, x.late, x.leg[mode], 0
     heads = np.empty(total, np.int32)
     for i in range(n):
@@ -118,7 +118,7 @@ def reachable(x: Instance, team: int, arcs: Arcs, most: int) -> Network:
 
 
 @njit(cache=True)
-def _soonest(x: Instance, team: int, head: Ints, first: Ints) -> Floats:
+def _soonest(x: Instance, team: int, head: np.ndarray, first: Ints) -> Floats:
     """The soonest start of each demand over all ways of getting there, inf where there is none."""
     n, leg = len(x.place), x.leg[x.mode[team]]
     at, waiting = np.full(n, np.inf), [(0.0, 0)]
@@ -139,7 +139,7 @@ def _soonest(x: Instance, team: int, head: Ints, first: Ints) -> Floats:
             start = max(time + x.dwell[i] + leg[x.place[i], x.place[j]], x.early[j])
             if start < at[j] and start <= x.late[j] + 1e-6 and start + x.dwell[j] <= x.closes[team] + 1e-6:
                 at[j] = start
-                heapq.heappush(waiting, (start, j))
+                heapq.heappush(waiting, (start, j))  # type: ignore[misc]
     return at
 
 
@@ -272,9 +272,8 @@ def _still_to_gain(net: Network, worth: Floats, buckets: int) -> tuple[Floats, I
                 if begin > late[j] + 1e-6:
                     continue
                 to = int((begin - net.opens_s) / width)
-                if to == b:
-                    gain = loosest
-                else:
+                gain = loosest
+                if to > b:
                     gain = min(loosest, worth[j] + (best[to, j] if via[to, j] != i else second[to, j]))
                 if gain > top:
                     top, next_top, hop = gain, top, j
@@ -416,7 +415,15 @@ def _label(
 
 @njit(cache=True)
 def _harvest(
-    net: Network, node: Ints, pred: Ints, at: Floats, sum_: Floats, size: Ints, count: int, threshold: float, wanted: int
+    net: Network,
+    node: np.ndarray,
+    pred: np.ndarray,
+    at: Floats,
+    sum_: Floats,
+    size: np.ndarray,
+    count: int,
+    threshold: float,
+    wanted: int,
 ) -> tuple[float, Ints, Ints]:
     """The best routes, at most three that end at the same demand."""
     keys, n_home = np.empty(count, np.int64), 0

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from planning.plan import Plan
-from planning.problem import Floats, Ints, Problem
+from planning.problem import Problem
+from planning.rules import Floats, Ints
 from planning.solving.instance import Instance, fits_rules, make_instance
 from planning.solving.pack import start_times
 from planning.solving.score import is_feasible_plan
@@ -207,7 +208,12 @@ def _out_of_reach(problem: Problem, demand: int, trip: _Trip) -> Unserved:
     }[trip.reason]
     words = " and ".join(text for amount, text in parts if amount > 0)
     change = Relaxation(
-        kind="limits", team=trip.team, leg_s=trip.leg_s, window_s=trip.window_s, shift_s=trip.shift_s, work_s=trip.work_s
+        kind="limits",
+        team=trip.team,
+        leg_s=trip.leg_s,
+        window_s=trip.window_s,
+        shift_s=trip.shift_s,
+        work_s=trip.work_s,
     )
     return _unserved(demand, trip.reason, detail, words, change)
 
@@ -282,7 +288,6 @@ def _fits(plan: Plan, x: Instance, team: int, route: list[int], demand: int) -> 
             if is_feasible_plan(x, [changed if v == team else other for v, other in enumerate(plan.routes)]):
                 return True
     return False
-
 
 
 def _minutes(seconds: float) -> str:

@@ -14,10 +14,11 @@ from planning.problem import Problem
 from planning.solving.construct import insert_by_regret
 from planning.solving.generate import SMOOTHING, Generation
 from planning.solving.improve import Search, make_search, run, typical_value
-from planning.solving.instance import Instance, Routes, make_instance, must, must_value
+from planning.solving.instance import Instance, Routes, make_instance
 from planning.solving.pack import Pool
 from planning.solving.score import is_feasible_plan, score_of_plan
 from planning.solving.second_engine import improve_with_pyvrp
+from planning.solving.vary import Drawn, draw
 
 Progress = Callable[[str, float, float | None], None]
 
@@ -59,6 +60,7 @@ def solve(
     seed: int = 0,
     effort: str = "normal",
     time_limit_s: float | None = None,
+    variety_loss: float = 0.0,
     progress: Progress | None = None,
 ) -> Plan:
     """The best plan found, with an upper bound on every plan.
@@ -66,6 +68,9 @@ def solve(
     Without `time_limit_s` the same problem, seed and effort (quick, normal or thorough) give the same plan. With it,
     the work goes on until the time is over or the plan is proven best, whatever the effort; the bound stays valid.
     Ctrl-C ends the search and returns the best plan so far.
+
+    `variety_loss` above 0 draws a plan, by `seed`, that loses at most this share of the best one's score, and its
+    times inside the slack of its visits; `plan.variety` tells how hard it is to foresee.
 
     `progress(stage, value, bound)` is called after each stage; the bound is None while nothing better than the sum of
     all values is known.
@@ -77,13 +82,21 @@ def solve(
     >>> solve(problem, effort="quick").routes
     [[1, 0]]
     """
+    if not 0 <= variety_loss < 1:
+        raise ConfigError(
+            f"variety_loss {variety_loss:g} isn't a share of 0 up to 1; fix: 0.005 gives up half a percent"
+        )
     if effort not in EFFORTS:
         raise ConfigError(f"effort '{effort}' isn't known; fix: use one of {', '.join(EFFORTS)}")
     ends = None if time_limit_s is None else time.monotonic() + time_limit_s
     work = _Work(problem, EFFORTS[effort], seed, ends, progress)
     notes: tuple[str, ...] = ()
+    drawn: Drawn | None = None
     try:
         work.all()
+        if variety_loss > 0 and problem.teams and problem.demands:
+            drawn = draw(problem, work.x, work.best, loss=variety_loss, seed=seed)
+            work.best, work.score = drawn.routes, score_of_plan(problem, work.x, drawn.routes)
     except KeyboardInterrupt:
         notes = ("interrupted: the best plan so far",)
     return make_plan(
@@ -95,6 +108,8 @@ def solve(
         effort=effort,
         method="large-neighbourhood search, column generation with HiGHS, dives, PyVRP for long routes",
         notes=notes,
+        start_s=drawn.start_s if drawn is not None else None,
+        variety=drawn.variety if drawn is not None else None,
     )
 
 
@@ -148,7 +163,7 @@ class _Work:
             if self._done():
                 break
             before, rows = self.score, generation.master.rows
-            if number == 0 or rows > dived or self.too_long <= INCOMPLETE_MOST and number % 4 == 0:
+            if number == 0 or rows > dived:
                 self._dive(generation, search, number)
                 dived = rows
                 self._tell("dive")
@@ -171,7 +186,9 @@ class _Work:
     def value_bound(self) -> float:
         """The score's bound as a bound on the value of every plan that misses no more of the soft rules than the best."""
         value = float(sum(float(self.problem.value[d]) for route in self.best for d in route))
-        kept = sum(float(self.x.weight[self.x.taste[v], d] - self.x.weight[-1, d]) for v, r in enumerate(self.best) for d in r)
+        kept = sum(
+            float(self.x.weight[self.x.taste[v], d] - self.x.weight[-1, d]) for v, r in enumerate(self.best) for d in r
+        )
         if self.gap() <= PROVEN:
             return value + kept if kept else value
         bound = value + max(0.0, self.bound - self.score) + kept
@@ -190,7 +207,7 @@ class _Work:
     def _anneal(self, search: Search, rounds: int, hot: float, ends: float | None) -> None:
         """In chunks, so that the clock and Ctrl-C are heard; with a clock, it sets the temperature."""
         begun, done = time.monotonic(), 0.0
-        few = max(CHUNK, 100 * self.problem.teams * self.problem.demands)  # few choices are soon all tried
+        few = max(CHUNK, 10 * (1 + self.problem.teams) * self.problem.demands**2)  # few choices are soon all tried
         chunks = max(1, min(rounds, few) // CHUNK)
         step = 0
         while done < 1.0:

@@ -20,12 +20,18 @@ FINEST = 1000  # parts of a second: short horizons are told in finer units, so t
 
 
 def improve_with_pyvrp(
-    problem: Problem, x: Instance, routes: list[list[int]], *, seed: int, iterations: int, time_limit_s: float | None = None
+    problem: Problem,
+    x: Instance,
+    routes: list[list[int]],
+    *,
+    seed: int,
+    iterations: int,
+    time_limit_s: float | None = None,
 ) -> list[list[int]]:
     """PyVRP's best routes from this start; the start itself where it finds none or the numbers don't suit it.
 
-    One profile per group of teams: its mode's times rounded up to whole seconds or parts of them, with no way over legs that are too
-    long and to demands that the group may not serve.
+    One profile per group of teams: its mode's times rounded up to whole seconds or parts of them, with no way over
+    legs that are too long and to demands that the group may not serve.
     """
     import pyvrp  # importing it installs a handler that writes to standard output
 
