@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from hotspot.areas import Areas
 from hotspot.errors import ConfigError
 from hotspot.hotspots import Hotspots
 from hotspot.times import parse_instant
@@ -16,6 +18,7 @@ from planning.demand import make_demands
 from planning.force import DEFAULT_ROLES, may_serve, require_shifts_fit, shift_interval, team_blocked, touches_night
 from planning.network import Conditions, Network, Snaps, Streets, snap, travel, ways_of_moving
 from planning.problem import Problem, World
+from planning.rules import UNLIMITED
 
 
 def build_problem(
@@ -35,6 +38,13 @@ def build_problem(
     night_min_members: int = 2,
     night_hours: tuple[str, str] = ("22:00", "06:00"),
     conditions: Conditions | None = None,
+    areas: Areas | None = None,
+    least_per_community: int = 0,
+    most_per_community: int = 0,
+    least_visits: int = 0,
+    most_visits: int = 0,
+    least_work_min: float = 0.0,
+    most_work_min: float = 1440.0,
 ) -> Problem:
     """The routing problem of the shifts that begin on `date`.
 
@@ -42,7 +52,11 @@ def build_problem(
     arrives in time only by rounding is late. A place farther than `max_snap_m` from every street of a mode can't be
     reached in that mode. `conditions`: own speeds, congestion and closures; a place at a closed street is nowhere else.
 
-    Raises ConfigError when no shift is as long as one dwell.
+    Side rules: visits to each community of `areas` that has demands, visits and work of each team that may serve any; a
+    most of 0 is no limit. What is wished for and doesn't exist isn't wished for: a community is asked for no more
+    visits than it has demands.
+
+    Raises ConfigError when no shift is as long as one dwell, or when communities have rules and `areas` isn't given.
     """
     require_shifts_fit(teams, dwell_min=dwell_min)
     zone = str(spots.risk.starts.tz)
@@ -92,8 +106,33 @@ def build_problem(
         value=demands["value"].to_numpy(dtype=float),
         eligible=blocked == "",
         max_leg_s=max_leg_min * 60.0,
+        rules={
+            **_community_rules(areas, demands, least_per_community, most_per_community),
+            "least_visits": np.where((blocked == "").any(axis=1), least_visits, 0),
+            "most_visits": np.full(len(teams), most_visits or UNLIMITED),
+            "least_work_s": np.where((blocked == "").any(axis=1), least_work_min * 60.0, 0.0),
+            "most_work_s": np.full(len(teams), most_work_min * 60.0),
+            "site": _stop_index(demands),
+            "revisit_gap_s": revisit_gap_min * 60.0,
+        },
         world=world,
     )
+
+
+def _community_rules(areas: Areas | None, demands: gpd.GeoDataFrame, least: int, most: int) -> dict[str, Any]:
+    if areas is None:
+        if least or most:
+            raise ConfigError("visits per community need the communities; fix: give build_problem areas=")
+        return {}
+    hits = areas.frame.sindex.query(demands.geometry.to_crs(areas.frame.crs), predicate="intersects")
+    area = np.full(len(demands), -1, dtype=np.int64)
+    area[hits[0][::-1]] = hits[1][::-1]  # on a border: the first of the file
+    count = np.bincount(area[area >= 0], minlength=len(areas.frame))
+    return {
+        "area": area,
+        "least_in_area": np.minimum(count, least),
+        "most_in_area": np.full(len(areas.frame), most or UNLIMITED),
+    }
 
 
 def _shifts(teams: pd.DataFrame, date: str, zone: str, origin: pd.Timestamp) -> npt.NDArray[np.float64]:

@@ -99,7 +99,12 @@ class HotspotsConfig:
 
 @dataclass(frozen=True)
 class PlanningConfig:
-    """How hotspots become visits. `revisit_gap_min` counts from start to start of two visits to one hotspot."""
+    """How hotspots become visits. `revisit_gap_min` counts from start to start of two visits to one hotspot.
+
+    `least_per_community`, `least_visits` and `least_work_min` (of a team) are wished for, what is missed is reported;
+    the limits hold. `variety_loss` above 0 draws tonight's plan among those that lose at most this share of the best
+    one's value.
+    """
 
     dwell_min: tuple[float, float] = (10.0, 16.0)
     max_leg_min: float = 20.0
@@ -109,6 +114,13 @@ class PlanningConfig:
     min_members: int = 2
     night_min_members: int = 2
     night_hours: tuple[str, str] = ("22:00", "06:00")
+    least_per_community: int = 0
+    most_per_community: int = 0  # 0 = no limit
+    least_visits: int = 0
+    most_visits: int = 0  # 0 = no limit
+    least_work_min: float = 0.0  # of a team: travel and service, not waiting
+    most_work_min: float = 1440.0
+    variety_loss: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -331,7 +343,20 @@ def _planning(table: TomlTable) -> PlanningConfig:
         min_members=table.whole("min_members", default.min_members, least=1),
         night_min_members=table.whole("night_min_members", default.night_min_members, least=1),
         night_hours=table.clocks("night_hours", default.night_hours),
+        least_per_community=table.whole("least_per_community", default.least_per_community, least=0),
+        most_per_community=table.whole("most_per_community", default.most_per_community, least=0),
+        least_visits=table.whole("least_visits", default.least_visits, least=0),
+        most_visits=table.whole("most_visits", default.most_visits, least=0),
+        least_work_min=table.number("least_work_min", default.least_work_min, least=0),
+        most_work_min=table.number("most_work_min", default.most_work_min, above=0),
+        variety_loss=table.number("variety_loss", default.variety_loss, least=0, most=0.5),
     )
+    for name in ("per_community", "visits", "work_min"):
+        lower, upper = getattr(found, f"least_{name}"), getattr(found, f"most_{name}")
+        if 0 < upper < lower:
+            table.fault(
+                f"least_{name}", f"contradicts planning.most_{name} = {upper:g}", f"at most {upper:g}", f"{lower:g}"
+            )
     if found.max_visits > 1 and found.revisit_gap_min < found.dwell_min[0]:
         least, gap = found.dwell_min[0], found.revisit_gap_min
         reason = f"contradicts planning.dwell_min[0] = {least:g}: the next visit would start before the last one ends"

@@ -94,7 +94,8 @@ def run_plan(
         with watch.stage("demands"):
             problem = _problem(spots, inputs, config, date)
         with watch.stage("solve"):
-            plan = solve(problem, seed=seed, effort=effort)
+            loss = config.planning.variety_loss
+            plan = solve(problem, seed=seed, effort=effort, variety_loss=loss, progress=_solver_words(progress))
             _certify(plan, problem)
         facts = RunFacts(command, config, inputs, risk, spots, cutoff, (start, end), seed, effort)
         with watch.stage("write"):
@@ -265,8 +266,19 @@ def _problem(spots: Hotspots, inputs: Inputs, config: Config, date: str) -> Prob
         date=date,
         roles=config.roles,
         conditions=Conditions(config.streets.speeds, inputs.closures, inputs.congestion, inputs.calendar),
-        **vars(config.planning),
+        areas=inputs.areas,
+        **{name: value for name, value in vars(config.planning).items() if name != "variety_loss"},
     )
+
+
+def _solver_words(progress: Progress) -> Callable[[str, float, float | None], None]:
+    """The solver's stages as progress: value, and gap as soon as there is a bound."""
+
+    def tell(stage: str, value: float, bound: float | None) -> None:
+        gap = "" if bound is None else f", gap {100 * max(0.0, bound - value) / max(bound, 1e-12):.2f} %"
+        progress(f"solve: {stage}, value {value:.6g}{gap}")
+
+    return tell
 
 
 def _certify(plan: Plan, problem: Problem) -> None:

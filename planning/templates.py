@@ -96,6 +96,16 @@ _CONFIG: tuple[tuple[str, str, str], ...] = (
     ("# min_members = 2", "每队最少人数", "fewest people who may serve"),
     ("# night_min_members = 2", "夜间最少人数", "fewest people at night"),
     ('# night_hours = ["22:00", "06:00"]', "夜间", "the night"),
+    ("# least_per_community = 0", "每个社区希望的最少次数；不足时在报告中说明",
+     "visits wished for in each community; what is missed is reported"),
+    ("# most_per_community = 0", "每个社区的最多次数；0 为不限", "most visits to a community; 0 = no limit"),
+    ("# least_visits = 0", "每队希望的最少次数", "visits wished for of each team"),
+    ("# most_visits = 0", "每队最多次数；0 为不限", "most visits of a team; 0 = no limit"),
+    ("# least_work_min = 0", "每队希望的最少工作分钟数（路程和停留）",
+     "minutes of work wished for of each team: travel and stops"),
+    ("# most_work_min = 1440", "每队最多工作分钟数", "most minutes of work of a team"),
+    ("# variety_loss = 0", "为使路线难以预料可放弃的价值份额，例如 0.005",
+     "share of the value given up so that nobody can foresee the plan, for example 0.005"),
 )  # fmt: skip
 
 

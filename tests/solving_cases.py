@@ -73,3 +73,103 @@ def optimum(problem: Problem) -> float:
         worth = {mask: sum(problem.value[d] for d in range(problem.demands) if mask >> d & 1) for mask in drivable}
         best = np.array([max(best[s & ~m] + worth[m] for m in drivable if m & ~s == 0) for s in range(full)])
     return float(best[-1])
+
+
+def with_rules(problem: Problem, seed: int) -> Problem:
+    """The problem under random side rules of every kind, some of which can't be met."""
+    rng = np.random.default_rng([seed, 1])
+    teams, demands = problem.teams, problem.demands
+    least = rng.integers(0, 3, 2)
+    chosen: dict[str, object] = {
+        "area": rng.integers(-1, 2, demands),
+        "least_in_area": least,
+        "most_in_area": least + rng.integers(0, 3, 2),
+        "least_visits": rng.integers(0, 3, teams),
+        "most_visits": rng.integers(2, 5, teams),
+        "least_work_s": rng.integers(0, 40, teams),
+        "most_work_s": rng.integers(40, 90, teams),
+        "required": rng.random(demands) < 0.3,
+        "locked": np.where(rng.random(demands) < 0.15, rng.integers(0, teams, demands), -1),
+        "keep": rng.integers(-1, teams, demands),
+        "keep_bonus": 0.25,
+        "site": rng.integers(-1, 2, demands),
+        "revisit_gap_s": float(rng.integers(1, 40)),
+        "missing_value": float(rng.integers(1, 20)),
+    }
+    used = {name: value for name, value in chosen.items() if rng.random() < 0.6}
+    if "most_in_area" not in used or "least_in_area" not in used:
+        used.pop("most_in_area", None)
+    if "keep" not in used:
+        used.pop("keep_bonus", None)
+    names = (
+        "travel_s team_mode team_start team_end shift_s demand_place window_s dwell_s value eligible max_leg_s".split()
+    )
+    return Problem.from_arrays(**{name: getattr(problem, name) for name in names}, rules=used)  # type: ignore[arg-type]
+
+
+def times_of(problem: Problem, team: int, route: tuple[int, ...]) -> tuple[dict[int, float], float]:
+    """(start of service by demand, seconds of work), every service as early as it can be."""
+    travel, here, now = problem.travel_s[problem.team_mode[team]], problem.team_start[team], problem.shift_s[team, 0]
+    starts, work = {}, 0.0
+    for demand in route:
+        leg = travel[here, problem.demand_place[demand]]
+        now = max(now + leg, problem.window_s[demand, 0])
+        starts[demand] = float(now)
+        work += leg + problem.dwell_s[demand]
+        now, here = now + problem.dwell_s[demand], problem.demand_place[demand]
+    return starts, float(work + travel[here, problem.team_end[team]]) if route else 0.0
+
+
+def keeps_rules(problem: Problem, routes: tuple[tuple[int, ...], ...]) -> bool:
+    """The hard side rules, for a plan of routes that can be driven."""
+    rules, served = problem.rules, [d for route in routes for d in route]
+    if len(set(served)) < len(served):
+        return False
+    timed = [times_of(problem, team, route) for team, route in enumerate(routes)]
+    for team, route in enumerate(routes):
+        if len(route) > rules.most_visits[team] or timed[team][1] > rules.most_work_s[team]:
+            return False
+        if any(rules.locked[d] not in (-1, team) for d in route):
+            return False
+    for area in range(rules.areas):
+        if sum(rules.area[d] == area for d in served) > rules.most_in_area[area]:
+            return False
+    starts = {d: start for each, _ in timed for d, start in each.items()}
+    pairs = itertools.combinations(starts, 2)
+    return all(
+        rules.site[a] < 0 or rules.site[a] != rules.site[b] or abs(starts[a] - starts[b]) >= rules.revisit_gap_s
+        for a, b in pairs
+    )
+
+
+def missed(problem: Problem, routes: tuple[tuple[int, ...], ...]) -> tuple[int, float]:
+    """(required demands that aren't served, what the other soft rules take away)."""
+    rules, served = problem.rules, {d for route in routes for d in route}
+    musts = sum(1 for d in range(problem.demands) if (rules.required[d] or rules.locked[d] >= 0) and d not in served)
+    visits = sum(max(0, rules.least_in_area[a] - sum(rules.area[d] == a for d in served)) for a in range(rules.areas))
+    visits += sum(max(0, rules.least_visits[t] - len(route)) for t, route in enumerate(routes))
+    lacking = sum(max(0.0, rules.least_work_s[t] - times_of(problem, t, route)[1]) for t, route in enumerate(routes))
+    per_second = rules.missing_value / max(float(problem.dwell_s.mean()), 1.0)
+    return musts, float(rules.missing_value * visits + per_second * lacking)
+
+
+def merit(problem: Problem, routes: tuple[tuple[int, ...], ...]) -> tuple[int, float]:
+    """What a plan is judged by: required demands first, then value, kept visits and what soft rules miss."""
+    musts, cost = missed(problem, routes)
+    value = sum(float(problem.value[d]) for route in routes for d in route)
+    kept = sum(1 for t, route in enumerate(routes) for d in route if problem.rules.keep[d] == t)
+    return -musts, value + problem.rules.keep_bonus * kept - cost
+
+
+def all_plans(problem: Problem) -> list[tuple[tuple[int, ...], ...]]:
+    """Every plan of every order that keeps the hard rules."""
+    options = [
+        [
+            order
+            for size in range(problem.demands + 1)
+            for order in itertools.permutations(range(problem.demands), size)
+            if can_drive(problem, team, order)
+        ]
+        for team in range(problem.teams)
+    ]
+    return [routes for routes in itertools.product(*options) if keeps_rules(problem, routes)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from solving_cases import can_drive, line, optimum, random_problem
+from solving_cases import all_plans, can_drive, line, merit, missed, optimum, random_problem, with_rules
 
 from hotspot.errors import ConfigError
 from planning.checking import check
@@ -50,9 +50,9 @@ def test_nothing_to_plan_is_an_empty_plan(teams: int, demands: int) -> None:
     assert plan.routes == [[]] * teams and len(plan.unserved) == demands and check(plan, problem) == []
 
 
-def test_against_trying_everything_on_150_small_problems() -> None:
+def test_against_trying_everything_on_500_small_problems() -> None:
     missed = 0
-    for seed in range(150):
+    for seed in range(500):
         problem = random_problem(seed)
         plan, best = solve(problem, seed=seed, effort="quick"), optimum(problem)
         assert check(plan, problem) == [], seed
@@ -62,6 +62,22 @@ def test_against_trying_everything_on_150_small_problems() -> None:
             assert plan.value == best, seed
         missed += plan.value < best
     assert missed == 0
+
+
+def test_side_rules_against_trying_everything_on_500_small_problems() -> None:
+    worse = 0
+    for seed in range(500):
+        problem = with_rules(random_problem(seed, teams=1 + seed % 2, demands=1 + seed % 3), seed)
+        plan, plans = solve(problem, seed=seed, effort="quick"), all_plans(problem)
+        assert check(plan, problem) == [], seed
+        ours, best = merit(problem, tuple(map(tuple, plan.routes))), max(merit(problem, each) for each in plans)
+        assert ours <= (best[0], best[1] + 1e-9), seed
+        worse += ours[0] < best[0] or ours[1] < best[1] - 1e-6
+        musts, cost = missed(problem, tuple(map(tuple, plan.routes)))
+        as_good = [each for each in plans if missed(problem, each) <= (musts, cost + 1e-9)]
+        values = [sum(float(problem.value[d]) for route in each for d in route) for each in as_good]
+        assert max(values) <= plan.bound + 1e-9, seed  # the bound is of every plan that misses no more
+    assert worse <= 5  # work for its own sake isn't looked for: a longer way round may meet least_work_s
 
 
 def test_truncated_pricing_leaves_a_valid_bound(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from planning.output.exports import write_geojson, write_geoparquet, write_gpkg
 from planning.output.mapping.plan_page import Payload, plan_payload, situation_payload
 from planning.output.sheets import index_html, sheet_html
 from planning.output.tables import VISIT_COLUMNS, tabulate
-from planning.plan import Plan
+from planning.plan import Plan, Shortfall, Variety
 from planning.release import __version__
 
 LIBRARIES = ("numpy", "pandas", "geopandas", "shapely", "scipy", "scikit-learn", "pyproj", "highspy", "pyvrp", "folium")
@@ -98,6 +98,9 @@ class RunFacts:
         if plan is not None and plan.problem.world is not None:
             told += plan.problem.world.moving.notices() if plan.problem.world.moving is not None else []
             told += [f"{team}: in no visit, {why}" for team, why in sorted(plan.problem.world.team_blocked.items())]
+            told += [_missed(shortfall, plan, self.inputs) for shortfall in plan.shortfalls]
+            if plan.variety is not None:
+                told.append(_drawn(plan.variety, self.seed))
         return told
 
     def _day_notices(self) -> list[str]:
@@ -150,6 +153,29 @@ def input_entries(config: Config, inputs: Inputs) -> list[dict[str, Any]]:
     entries = [*inputs.incidents.inputs]
     entries += [{"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in tables]
     return [entry | {"path": moved_out(entry["path"], config.folder)} for entry in entries]
+
+
+def _missed(shortfall: Shortfall, plan: Plan, inputs: Inputs) -> str:
+    """What a soft rule misses, in the district's names."""
+    world = plan.problem.world
+    assert world is not None
+    if shortfall.rule == "least_in_area":
+        name = inputs.areas.frame["name"].iloc[shortfall.which]
+        return f"{name}: {shortfall.got:g} of the {shortfall.wanted:g} visits wished for in each community"
+    if shortfall.rule == "required":
+        return f"{world.demands['demand_id'].iloc[shortfall.which]}: required, not served"
+    team = world.teams["id"].iloc[shortfall.which]
+    if shortfall.rule == "least_visits":
+        return f"{team}: {shortfall.got:g} of the {shortfall.wanted:g} visits wished for of each team"
+    return f"{team}: works {shortfall.got / 60:.0f} of the {shortfall.wanted / 60:.0f} minutes wished for"
+
+
+def _drawn(variety: Variety, seed: int) -> str:
+    return (
+        f"drawn with seed {seed} from {variety.plans} plans: {variety.entropy_bits:.1f} bits, a place is visited in any "
+        f"one hour with probability {variety.highest_probability:.2f} at most, two plans share "
+        f"{variety.mean_jaccard:.0%} of their visits, the mean loss is {variety.mean_loss:.2%}"
+    )
 
 
 def versions() -> dict[str, str]:

@@ -163,6 +163,8 @@ class Generation:
 
     def reduced_costs(self, prices: Floats) -> Floats:
         """What each pool column loses at these prices before its group's own price; the less the better."""
+        if not self.pool.columns:
+            return np.zeros(0)
         lengths = np.array([len(route) for _, route in self.pool.columns])
         flat = np.concatenate([route for _, route in self.pool.columns]).astype(np.int64)
         first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
@@ -176,7 +178,7 @@ class Generation:
         """How far a plan falls below the bound, at least, by holding each pool column."""
         assert self.centre is not None
         prices = np.concatenate([self.centre, np.zeros(self.master.rows - len(self.centre))])
-        groups = np.array([group for group, _ in self.pool.columns])
+        groups = np.array([group for group, _ in self.pool.columns], dtype=np.int64)
         return np.asarray(self.reduced_costs(prices) + self._known_best(prices)[groups], dtype=float)
 
     def _known_best(self, prices: Floats) -> Floats:

@@ -189,9 +189,7 @@ class _Work:
         kept = sum(
             float(self.x.weight[self.x.taste[v], d] - self.x.weight[-1, d]) for v, r in enumerate(self.best) for d in r
         )
-        if self.gap() <= PROVEN:
-            return value + kept if kept else value
-        bound = value + max(0.0, self.bound - self.score) + kept
+        bound = value + kept + (self.bound - self.score if self.gap() > PROVEN else 0.0)
         whole = bool(np.all(self.problem.value == np.floor(self.problem.value)))
         bound = float(np.floor(bound + 1e-6)) if whole else bound
         return min(bound, float(self.problem.value.sum()))
@@ -260,6 +258,8 @@ class _Work:
     def _pack(self, generation: Generation) -> None:
         """Branch and bound over the columns that lose least at the best prices."""
         pool = generation.pool
+        if not pool.columns or generation.centre is None:
+            return
         loss = generation.loss()
         order = np.argsort(loss, kind="stable")
         order = order[loss[order] <= self.bound - self.score + 1e-6][:PACKED_MOST]
