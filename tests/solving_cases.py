@@ -101,10 +101,8 @@ def with_rules(problem: Problem, seed: int) -> Problem:
         used.pop("most_in_area", None)
     if "keep" not in used:
         used.pop("keep_bonus", None)
-    names = (
-        "travel_s team_mode team_start team_end shift_s demand_place window_s dwell_s value eligible max_leg_s".split()
-    )
-    return Problem.from_arrays(**{name: getattr(problem, name) for name in names}, rules=used)  # type: ignore[arg-type]
+    told = {name: value for name, value in vars(problem).items() if name not in ("rules", "world", "travel_m")}
+    return Problem.from_arrays(**told, rules=used)
 
 
 def times_of(problem: Problem, team: int, route: tuple[int, ...]) -> tuple[dict[int, float], float]:

@@ -101,7 +101,9 @@ def test_work_and_visits_of_a_team_have_their_bounds() -> None:
 
 def test_rules_that_contradict_are_refused_together() -> None:
     with pytest.raises(InputError) as raised:
-        _crossing(rules={"least_visits": [3, 0], "most_visits": [2, 2], "locked": [5, -1, -1, -1, -1], "keep_bonus": -1})
+        _crossing(
+            rules={"least_visits": [3, 0], "most_visits": [2, 2], "locked": [5, -1, -1, -1, -1], "keep_bonus": -1}
+        )
     told = str(raised.value)
     assert "least_visits" in told and "is no team" in told and "keep_bonus" in told
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from planning.problem import Problem
+from planning.rules import Floats, Ints
 from planning.solving.instance import Instance, team_groups
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def improve_with_pyvrp(
 ) -> list[list[int]]:
     """PyVRP's best routes from this start; the start itself where it finds none or the numbers don't suit it.
 
-    One profile per group of teams: its mode's times rounded up to whole seconds or parts of them, with no way over
-    legs that are too long and to demands that the group may not serve.
+    One profile per mode and set of demands that may be served: the times rounded up to whole seconds or parts of them,
+    with no way over legs that are too long and to what may not be served.
     """
     import pyvrp  # importing it installs a handler that writes to standard output
 
@@ -68,14 +69,15 @@ def _data(problem: Problem, x: Instance, groups: list[npt.NDArray[np.int64]]) ->
     least = float(problem.value[problem.value > 0].min())
     # the least value must outweigh any detour, or PyVRP prefers not to go
     scale = max(2 * longest / least, 10_000 / float(problem.value.max()))
+    profiles: dict[tuple[int, bytes], int] = {}
     matrices: list[Any] = []
+    profile_of: list[int] = []
     for group in groups:
-        legs = x.leg[problem.team_mode[group[0]]][np.ix_(at, at)]
-        whole = np.where(np.isfinite(legs), np.ceil(fine * np.where(np.isfinite(legs), legs, 0.0) - 1e-6), NO_WAY)
-        barred = np.flatnonzero(~x.able[group[0]])
-        whole[barred, :], whole[:, barred] = NO_WAY, NO_WAY
-        np.fill_diagonal(whole, 0)
-        matrices.append(whole.astype(np.int64))
+        mode, able = int(problem.team_mode[group[0]]), x.able[group[0]]
+        if (mode, able.tobytes()) not in profiles:
+            profiles[mode, able.tobytes()] = len(matrices)
+            matrices.append(_matrix(x.leg[mode][np.ix_(at, at)], np.flatnonzero(~able), fine))
+        profile_of.append(profiles[mode, able.tobytes()])
     locations = [p.Location(x=int(place), y=0) for place in at]
     clients = [
         p.Client(
@@ -96,13 +98,22 @@ def _data(problem: Problem, x: Instance, groups: list[npt.NDArray[np.int64]]) ->
             tw_early=int(np.ceil(fine * problem.shift_s[group[0], 0])),
             tw_late=_latest(fine, float(problem.shift_s[group[0], 0]), float(problem.shift_s[group[0], 1])),
             unit_distance_cost=1,
-            profile=k,
+            profile=profile_of[k],
         )
         for k, group in enumerate(groups)
     ]
     return p.ProblemData(
         locations, clients, [p.Depot(location=demands + i) for i in range(len(depots))], kinds, matrices, matrices
     )
+
+
+def _matrix(legs: Floats, barred: Ints, fine: int) -> npt.NDArray[np.int64]:
+    """Times rounded up; no way where there is none and to what may not be served."""
+    known = np.isfinite(legs)
+    whole = np.where(known, np.ceil(fine * np.where(known, legs, 0.0) - 1e-6), NO_WAY)
+    whole[barred, :], whole[:, barred] = NO_WAY, NO_WAY
+    np.fill_diagonal(whole, 0)
+    return whole.astype(np.int64)
 
 
 def _parts_of_a_second(problem: Problem) -> int:
