@@ -50,6 +50,10 @@ class Generation:
         self.masks = [neighbourhoods(network, NEIGHBOURS) for network in self.networks]
         self.master = Master(self.pool)
 
+    @property
+    def is_large(self) -> bool:
+        return self.master.rows > LARGE
+
     def first_guess(self, routes: Routes) -> None:
         """Prices from one price of time: what is left of a demand's worth after paying for the time it takes."""
         x, pool = self.pool.instance, self.pool
@@ -67,7 +71,7 @@ class Generation:
     def round(self, smoothing: float, *, ends: float | None = None) -> int:
         """One LP and one pricing of every group; the number of new columns and of memories that had to grow."""
         self.master.grow()
-        self.lp, own, self.shares = self.master.relax(central=self.master.rows > LARGE)
+        self.lp, own, self.shares = self.master.relax(central=self.is_large)
         prices = own
         if self.centre is not None:
             known = np.concatenate([self.centre, own[len(self.centre) :]])
@@ -201,8 +205,8 @@ class Generation:
         """Cuts that the LP's solution breaks most; their number."""
         room = min(CUTS_PER_ROUND, CUTS_MOST - len(self.master.cuts))
         used = np.flatnonzero(self.shares > 1e-6)
-        if room <= 0 or not len(used):
-            return 0
+        if self.is_large or room <= 0 or not len(used):
+            return 0  # an interior point has a share of everything: no cut is far from it
         routes = [self.pool.columns[i][1] for i in used]
         cuts = violated_triples(routes, self.shares[used], self.pool.problem.demands, room)
         fresh = [cut for cut in cuts if cut not in self.master.cuts]

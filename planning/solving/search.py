@@ -50,6 +50,7 @@ HOT_AGAIN = 0.05  # and of a polish
 AGAIN_SHARE = 0.45  # of the time left, for another search
 DIVE_LABELS = 50_000
 PACKED_MOST = 1_500  # columns: branch and bound over more finds no better plan in the same time
+CONVERGED = {False: 1e-4, True: 3e-4}  # how near the LP the bound has to come, the second where a round takes long
 PROVEN = 1e-9
 INCOMPLETE_MOST = 1  # pricings that ran out of labels before prices are given up
 
@@ -168,7 +169,7 @@ class _Work:
                 dived = rows
                 self._tell("dive")
             else:
-                self._again(pool, search)
+                self._again(pool, search, HOT_AGAIN if generation.is_large else HOT)
                 self._tell("improve")
             if self._done():
                 break
@@ -229,7 +230,8 @@ class _Work:
                 self.too_long += 1
             if self._done() or self.too_long > INCOMPLETE_MOST or (ends is not None and time.monotonic() > ends):
                 break
-            if generation.bound - generation.lp <= 1e-4 * abs(generation.bound) or (not new and smoothing == 0.0):
+            near = CONVERGED[generation.is_large]
+            if generation.bound - generation.lp <= near * abs(generation.bound) or (not new and smoothing == 0.0):
                 break
             smoothing = SMOOTHING if new else 0.0
         return pricings
@@ -247,11 +249,11 @@ class _Work:
         generation.pool.add_routes(search.met())
         generation.pool.add_routes(list(enumerate(map(tuple, self.best))))
 
-    def _again(self, pool: Pool, search: Search) -> None:
-        """Another search from the best plan, as hot as the first."""
+    def _again(self, pool: Pool, search: Search, hot: float) -> None:
+        """Another search from the best plan."""
         search.restart(self.best)
         ends = None if self.ends is None else time.monotonic() + max(1.0, AGAIN_SHARE * (self.ends - time.monotonic()))
-        self._anneal(search, self.effort.polish, HOT, ends)
+        self._anneal(search, self.effort.polish, hot, ends)
         pool.add_routes(search.met())
         pool.add_routes(list(enumerate(map(tuple, self.best))))
 
@@ -274,7 +276,7 @@ class _Work:
 
     def _long_routes(self, search: Search, pool: Pool) -> None:
         """Where prices can't be proven, the search and PyVRP take turns."""
-        self._again(pool, search)
+        self._again(pool, search, HOT)
         self._tell("improve")
         rest = None if self.ends is None else max(0.0, self.ends - time.monotonic())
         small = self.problem.teams * self.problem.demands <= PYVRP_MOST and self.problem.rules.is_plain
