@@ -240,9 +240,7 @@ def violated_triples(routes: list[tuple[int, ...]], shares: Floats, demands: int
     holds = np.zeros((len(routes), len(used)), dtype=np.bool_)
     for row, route in enumerate(routes):
         holds[row, where[list(route)]] = True
-    pair = (holds * shares[:, None]).T @ holds
-    np.fill_diagonal(pair, 0.0)
-    found = _triples(pair, holds, shares, 5_000)
+    found = _triples(_together(holds, shares), holds, shares, 5_000)
     found = found[np.argsort(-found[:, 3], kind="stable")]
     chosen: list[Cut] = []
     crowd = np.zeros(len(used), dtype=np.int64)
@@ -257,6 +255,19 @@ def violated_triples(routes: list[tuple[int, ...]], shares: Floats, demands: int
         if len(chosen) == most:
             break
     return chosen
+
+
+@njit(cache=True)
+def _together(holds: np.ndarray, shares: Floats) -> Floats:
+    """(n, n) share of the routes that serve both, 0 on the diagonal."""
+    pair = np.zeros((holds.shape[1], holds.shape[1]))
+    for c in range(len(shares)):
+        members = np.flatnonzero(holds[c])
+        for i in members:
+            for j in members:
+                if i != j:
+                    pair[i, j] += shares[c]
+    return pair
 
 
 @njit(cache=True)

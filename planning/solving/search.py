@@ -38,9 +38,9 @@ class Effort:
 
 EFFORTS = {
     "quick": Effort(rounds=5_000, polish=5_000, pricings=40, labels=50_000, dives=1, nodes=1, pyvrp=0),
-    "normal": Effort(rounds=40_000, polish=40_000, pricings=150, labels=400_000, dives=6, nodes=20, pyvrp=1_000),
+    "normal": Effort(rounds=40_000, polish=40_000, pricings=150, labels=150_000, dives=4, nodes=20, pyvrp=1_000),
     "thorough": Effort(
-        rounds=200_000, polish=200_000, pricings=600, labels=2_000_000, dives=20, nodes=2_000, pyvrp=10_000
+        rounds=200_000, polish=200_000, pricings=600, labels=600_000, dives=20, nodes=2_000, pyvrp=10_000
     ),
 }
 PYVRP_MOST = 40_000  # teams x demands above which its profiles cost more than they give
@@ -267,7 +267,8 @@ class _Work:
         order = order[loss[order] <= self.bound - self.score + 1e-6][:PACKED_MOST]
         chosen = list(dict.fromkeys(pool.columns_of(self.best) + [pool.columns[i] for i in order]))
         rest = None if self.ends is None else max(0.1, 0.3 * (self.ends - time.monotonic()))
-        self._take(generation.master.pack(self.best, chosen, nodes=self.effort.nodes, time_limit_s=rest))
+        nodes = self.effort.nodes if rest is None else 10**6
+        self._take(generation.master.pack(self.best, chosen, nodes=nodes, time_limit_s=rest))
 
     def _cut(self, generation: Generation, pricings: int) -> int:
         if pricings <= 0 or self.too_long > INCOMPLETE_MOST or not generation.separate():
