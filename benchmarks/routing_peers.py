@@ -102,7 +102,8 @@ def with_vroom(problem: Problem, seconds: float, seed: int) -> Routes | None:
     fine, whole, depots = _whole(problem)
     demands = problem.demands
     task = vroom.Input()
-    task.set_durations_matrix(profile="car", matrix_input=whole.astype(np.uint32))
+    far = int(2 * fine * problem.shift_s.max())  # larger numbers overflow its costs
+    task.set_durations_matrix(profile="car", matrix_input=np.minimum(whole, far).astype(np.uint32))
     top = float(problem.value.max())
     kinds, kind_of = np.unique(problem.eligible.T, axis=0, return_inverse=True)
     for team in range(problem.teams):

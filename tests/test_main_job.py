@@ -192,3 +192,23 @@ def test_an_existing_folder_is_not_overwritten(tmp_path):
     told = patrol("demo", "--out", tmp_path / "mine")
     assert told.returncode == 5
     assert (tmp_path / "mine" / "letter.txt").read_text() == "keep"
+
+
+def test_side_rules_and_variety_of_a_district_reach_the_run(district, tmp_path):
+    spoil(
+        district / "patrol.toml", "revisit_gap_min = 30",
+        "revisit_gap_min = 30\nleast_per_community = 4\nmost_visits = 1\nvariety_loss = 0.005",
+    )  # fmt: skip
+    out = tmp_path / "run"
+    words = ("plan", district / "patrol.toml", "--date", DEMO_DATE, "--effort", "quick", "--seed", "5")
+    told = patrol(*words, "--out", out)
+    manifest = manifest_of(out)
+    missed = [each for each in manifest["plan"]["shortfalls"] if each["rule"] == "least_in_area"]
+    assert missed and manifest["status"] == "partial" and told.returncode == 4, told.stderr
+    assert any("visits wished for in each community" in notice for notice in manifest["notices"])
+    assert any("drawn with seed 5" in notice for notice in manifest["notices"])
+    assert pd.read_csv(out / "visits.csv").groupby("team_id").size().max() == 1
+    assert 0 <= manifest["plan"]["variety"]["mean_loss"] <= 0.005
+    assert patrol("verify", out).returncode == 0
+    assert patrol(*words, "--out", tmp_path / "again").returncode == 4
+    assert (out / "visits.csv").read_bytes() == (tmp_path / "again" / "visits.csv").read_bytes()

@@ -30,6 +30,7 @@ from planning.plan import Plan, Shortfall, Variety
 from planning.release import __version__
 
 LIBRARIES = ("numpy", "pandas", "geopandas", "shapely", "scipy", "scikit-learn", "pyproj", "highspy", "pyvrp", "folium")
+REQUIRED = ("least_in_area", "required")  # soft rules that a plan has to meet to be complete
 SYNTHETIC_MARK = "合成数据"  # a district whose name says that it is synthetic is badged on every product
 
 
@@ -211,7 +212,10 @@ def write_hotspot_products(folder: Path, facts: RunFacts) -> None:
 
 
 def write_plan_products(folder: Path, plan: Plan, facts: RunFacts) -> str:
-    """All files of a plan but the manifest. Returns its status: complete, or infeasible where no team can serve."""
+    """All files of a plan but the manifest. Returns its status.
+
+    infeasible: no team can serve anything; partial: a community's floor or a required demand is missed.
+    """
     _write_situation(folder, facts)
     tables = tabulate(plan)
     write_csv(pd.DataFrame(tables.visits[VISIT_COLUMNS]), folder / "visits.csv")
@@ -225,7 +229,9 @@ def write_plan_products(folder: Path, plan: Plan, facts: RunFacts) -> str:
     payload = plan_payload(plan, tables, areas=facts.inputs.areas, window=facts.window, facts=told)
     _write_page(folder, payload)
     _write_sheets(folder / "sheets", payload)
-    return "infeasible" if plan.problem.demands and not plan.problem.eligible.any() else "complete"
+    if plan.problem.demands and not plan.problem.eligible.any():
+        return "infeasible"
+    return "partial" if any(each.rule in REQUIRED for each in plan.shortfalls) else "complete"
 
 
 def _write_situation(folder: Path, facts: RunFacts) -> None:
