@@ -195,6 +195,7 @@ def test_an_existing_folder_is_not_overwritten(tmp_path):
 
 
 def test_side_rules_and_variety_of_a_district_reach_the_run(district, tmp_path):
+    spoil(district / "patrol.toml", "max_leg_min = 20", "max_leg_min = 5")  # too short to reach every community
     spoil(
         district / "patrol.toml", "revisit_gap_min = 30",
         "revisit_gap_min = 30\nleast_per_community = 4\nmost_visits = 1\nvariety_loss = 0.005",
