@@ -43,11 +43,13 @@ EFFORTS = {
         rounds=200_000, polish=200_000, pricings=600, labels=600_000, dives=20, nodes=2_000, pyvrp=10_000
     ),
 }
+PYVRP_SHARE = 0.4  # of the time left
+FAR = 0.015  # gap after the first dive above which PyVRP is asked too
 PYVRP_MOST = 40_000  # teams x demands above which its profiles cost more than they give
 CHUNK = 1_000  # rounds between two looks at the clock
 HOT, COLD = 1.0, 0.01  # temperatures of the search, in typical values of a demand
 HOT_AGAIN = 0.05  # and of a polish
-AGAIN_SHARE = 0.45  # of the time left, for another search
+AGAIN_SHARE = 0.6  # of the time left, for another search
 DIVE_LABELS = 50_000
 PACKED_MOST = 1_500  # columns: branch and bound over more finds no better plan in the same time
 CONVERGED = {False: 1e-4, True: 3e-4}  # how near the LP the bound has to come, the second where a round takes long
@@ -164,7 +166,7 @@ class _Work:
             if self._done():
                 break
             before, rows = self.score, generation.master.rows
-            if number == 0 or rows > dived:
+            if self.too_long <= INCOMPLETE_MOST and (number == 0 or rows > dived):
                 self._dive(generation, search, number)
                 dived = rows
                 self._tell("dive")
@@ -175,6 +177,8 @@ class _Work:
                 break
             self._pack(generation)
             self._tell("pack")
+            if number == 0 and self.gap() > FAR:
+                self._second_engine(pool)
             left = self._cut(generation, left)
             self._tell("cut")
             idle = 0 if self.score > before or generation.master.rows > rows else idle + 1
@@ -279,16 +283,20 @@ class _Work:
         """Where prices can't be proven, the search and PyVRP take turns."""
         self._again(pool, search, HOT)
         self._tell("improve")
+        self._second_engine(pool)
+
+    def _second_engine(self, pool: Pool) -> None:
         rest = None if self.ends is None else max(0.0, self.ends - time.monotonic())
         small = self.problem.teams * self.problem.demands <= PYVRP_MOST and self.problem.rules.is_plain
-        if self.effort.pyvrp and small:
-            found = improve_with_pyvrp(
-                self.problem, self.x, self.best, seed=self.seed, iterations=self.effort.pyvrp if rest is None else 10**9,
-                time_limit_s=None if rest is None else 0.4 * rest,
-            )  # fmt: skip
-            self._take(found)
-            pool.add_routes(list(enumerate(map(tuple, found))))
-            self._tell("PyVRP")
+        if not self.effort.pyvrp or not small or self._over():
+            return
+        found = improve_with_pyvrp(
+            self.problem, self.x, self.best, seed=self.seed, iterations=self.effort.pyvrp if rest is None else 10**9,
+            time_limit_s=None if rest is None else PYVRP_SHARE * rest,
+        )  # fmt: skip
+        self._take(found)
+        pool.add_routes(list(enumerate(map(tuple, found))))
+        self._tell("PyVRP")
 
     def _take(self, routes: Routes) -> None:
         """An engine's word is checked on the exact problem before it counts."""
