@@ -44,7 +44,8 @@ EFFORTS = {
     ),
 }
 PYVRP_SHARE = 0.4  # of the time left
-FAR = 0.015  # gap after the first dive above which PyVRP is asked too
+LONG = 15  # visits of a route, on average, from which PyVRP is asked before prices are
+FAR = 0.015  # gap after the first dive above which it is asked too
 PYVRP_MOST = 40_000  # teams x demands above which its profiles cost more than they give
 CHUNK = 1_000  # rounds between two looks at the clock
 HOT, COLD = 1.0, 0.01  # temperatures of the search, in typical values of a demand
@@ -155,6 +156,8 @@ class _Work:
         pool = Pool(self.problem, self.x)
         pool.add_routes(search.met())
         pool.add_routes(list(enumerate(map(tuple, self.best))))
+        if sum(map(len, self.best)) > LONG * sum(map(bool, self.best)):
+            self._second_engine(pool)
         generation = Generation(pool, labels=self.effort.labels)
         generation.first_guess(self.best)
         left = self._price(generation, self.effort.pricings, 0.55)
