@@ -16,7 +16,6 @@ MAX_LEG_S = 1200.0
 TEAMS_PER_KM2 = 0.75  # 27 teams in a district of 6 km x 6 km
 ROLES, ROLES_PER_TEAM = 5, 3  # as many kinds of demands; a team may serve three of them
 HOTSPOT_VISITS = 2  # demands at one place, on average: they are co-located
-SCALE = 100  # PyVRP, OR-Tools and the files' distances of one decimal or more want whole numbers
 
 
 def patrol_case(*, teams: int, demands: int, shift_min: float, seed: int = 0) -> Problem:
@@ -92,7 +91,7 @@ def read_toptw(folder: Path, pattern: str = "*", routes: tuple[int, ...] = (1, 2
     references = _references(folder)
     for file in sorted(folder.glob(f"{pattern}.txt")):
         lines = [line.split() for line in file.read_text().split("\n")]
-        if file.stem not in references and not file.stem[-1].isdigit():
+        if not file.stem[-1].isdigit():
             continue  # the description of the format
         rows = [line for line in lines[2:] if len(line) >= 8]
         x, y, dwell, profit = np.array([row[1:5] for row in rows], dtype=float).T

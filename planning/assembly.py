@@ -78,6 +78,7 @@ def build_problem(
     point_index = {point: i for i, point in enumerate(points["id"])}
     start_place = np.array([point_index[point] for point in teams["point_id"]], dtype=np.int64)
     blocked = _blocked(teams, demands, roles, date, min_members, night_min_members, night_hours)
+    stop, busy = _stop_index(demands), (blocked == "").any(axis=1)
     world = World(
         origin=origin,
         demands=demands,
@@ -100,7 +101,7 @@ def build_problem(
         team_start=start_place,
         team_end=start_place,
         shift_s=shift_s,
-        demand_place=len(points) + _stop_index(demands),
+        demand_place=len(points) + stop,
         window_s=np.column_stack([_seconds(demands["window_start"], origin), _seconds(demands["window_end"], origin)]),
         dwell_s=demands["dwell_s"].to_numpy(dtype=float),
         value=demands["value"].to_numpy(dtype=float),
@@ -108,11 +109,11 @@ def build_problem(
         max_leg_s=max_leg_min * 60.0,
         rules={
             **_community_rules(areas, demands, least_per_community, most_per_community),
-            "least_visits": np.where((blocked == "").any(axis=1), least_visits, 0),
+            "least_visits": np.where(busy, least_visits, 0),
             "most_visits": np.full(len(teams), most_visits or UNLIMITED),
-            "least_work_s": np.where((blocked == "").any(axis=1), least_work_min * 60.0, 0.0),
+            "least_work_s": np.where(busy, least_work_min * 60.0, 0.0),
             "most_work_s": np.full(len(teams), most_work_min * 60.0),
-            "site": _stop_index(demands),
+            "site": stop,
             "revisit_gap_s": revisit_gap_min * 60.0,
         },
         world=world,

@@ -153,29 +153,26 @@ def _shortfalls(problem: Problem, routes: Sequence[Sequence[int]], schedule: Sch
         wanted, got = int(rules.least_in_area[area]), int((areas == area).sum())
         if got < wanted:
             yield Shortfall(rule="least_in_area", which=int(area), wanted=wanted, got=got)
-    work_s = working_s(problem, routes)
     for team, route in enumerate(routes):
         for rule, wanted_of, got_of in (
             ("least_visits", rules.least_visits, len(route)),
-            ("least_work_s", rules.least_work_s, work_s[team]),
+            ("least_work_s", rules.least_work_s, work_s(problem, team, route)),
         ):
             if got_of < wanted_of[team] - 1e-6:
                 yield Shortfall(rule=rule, which=team, wanted=float(wanted_of[team]), got=float(got_of))
     served = set(schedule.demand.tolist())
-    for demand in np.flatnonzero(rules.required | (rules.locked >= 0)):
+    for demand in np.flatnonzero(rules.must):
         if int(demand) not in served:
             yield Shortfall(rule="required", which=int(demand), wanted=1, got=0)
 
 
-def working_s(problem: Problem, routes: Sequence[Sequence[int]]) -> Floats:
-    """(V,) seconds of travel, the way home too, and of service; waiting isn't work."""
-    found = np.zeros(problem.teams)
-    for team, route in enumerate(routes):
-        if route:
-            stops = [problem.team_start[team], *problem.demand_place[list(route)], problem.team_end[team]]
-            legs = problem.travel_s[problem.team_mode[team], stops[:-1], stops[1:]]
-            found[team] = float(legs.sum() + problem.dwell_s[list(route)].sum())
-    return found
+def work_s(problem: Problem, team: int, route: Sequence[int]) -> float:
+    """Seconds of travel, the way home too, and of service; waiting isn't work, nor is staying at home."""
+    if not route:
+        return 0.0
+    stops = [problem.team_start[team], *problem.demand_place[list(route)], problem.team_end[team]]
+    legs = problem.travel_s[problem.team_mode[team], stops[:-1], stops[1:]]
+    return float(legs.sum() + problem.dwell_s[list(route)].sum())
 
 
 def timetable(

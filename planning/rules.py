@@ -50,12 +50,13 @@ class Rules:
         >>> rules.most_in_area.tolist() == [UNLIMITED] * 2, rules.locked.tolist()
         (True, [-1, -1, -1])
         """
+        given = {name: value for name, value in given.items() if value is not None}
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(given) - known)
         if unknown:
             raise InputError([_fault(name, "is no rule", f"use {', '.join(sorted(known))}") for name in unknown])
         area = np.array(given.get("area", np.full(demands, -1)), dtype=np.int64)
-        areas = max([int(area.max(initial=-1)) + 1, *(len(given[n]) for n in _BY_AREA if given.get(n) is not None)])
+        areas = max([int(area.max(initial=-1)) + 1, *(len(given[n]) for n in _BY_AREA if n in given)])
         largest = float(np.max(value, initial=0.0))
         defaults: dict[str, Any] = {
             "area": area,
@@ -73,7 +74,7 @@ class Rules:
             "revisit_gap_s": 0.0,
             "missing_value": 3.0 * largest or 1.0,
         }
-        told = defaults | {name: value for name, value in given.items() if value is not None}
+        told = defaults | given
         arrays: dict[str, Any] = {name: _typed(name, told[name]) for name in defaults}
         faults = list(_faults(arrays, teams=teams, demands=demands, areas=areas))
         if faults:
@@ -85,13 +86,9 @@ class Rules:
         return len(self.least_in_area)
 
     @property
-    def is_plain(self) -> bool:
-        """Whether the rules rule nothing out and change no score."""
-        soft = self.least_in_area.any() or self.least_visits.any() or self.least_work_s.any() or self.required.any()
-        capped = (self.most_in_area < len(self.area)).any() or (self.most_visits < len(self.area)).any()
-        held = (self.locked >= 0).any() or (self.keep_bonus > 0 and (self.keep >= 0).any())
-        spaced = self.revisit_gap_s > 0 and (self.site >= 0).any()
-        return not (soft or capped or held or spaced or np.isfinite(self.most_work_s).any())
+    def must(self) -> Bools:
+        """(D,) demands that are required or locked."""
+        return np.asarray(self.required | (self.locked >= 0))
 
 
 UNLIMITED = 1_000_000

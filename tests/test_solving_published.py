@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,11 @@ from planning.solving.search import solve
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data" / "orienteering"
-sys.path.insert(0, str(ROOT / "benchmarks"))
-from routing_cases import patrol_case, read_top, read_toptw  # noqa: E402
-
+CASES = ROOT / "benchmarks" / "routing_cases.py"
+told = importlib.util.spec_from_file_location("routing_cases", CASES)  # its folder on the path would hide `statistics`
+assert told is not None and told.loader is not None
+cases = sys.modules["routing_cases"] = importlib.util.module_from_spec(told)
+told.loader.exec_module(cases)
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is absent")
 
 
@@ -25,7 +28,7 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is absent")
 @pytest.mark.parametrize(("name", "exact"), [("r101", 198), ("c101", 320), ("r105", 247), ("c106", 340)])
 def test_one_route_with_windows_reaches_the_exact_profit_and_proves_it(name: str, exact: float) -> None:
     """Righini & Salani's exact solver."""
-    (each,) = read_toptw(DATA / "toptw", name, (1,))
+    (each,) = cases.read_toptw(DATA / "toptw", name, (1,))
     plan = solve(each.problem, effort="quick")
     assert each.reference == exact and plan.value == exact and plan.bound == exact and plan.certified
     assert check(plan, each.problem) == []
@@ -33,7 +36,7 @@ def test_one_route_with_windows_reaches_the_exact_profit_and_proves_it(name: str
 
 @needs_data
 def test_three_teams_on_r101_are_proven() -> None:
-    (each,) = read_toptw(DATA / "toptw", "r101", (3,))
+    (each,) = cases.read_toptw(DATA / "toptw", "r101", (3,))
     plan = solve(each.problem)
     assert (plan.value, plan.gap, plan.certified) == (484, 0, True)  # 481-484 in the literature's heuristics
 
@@ -41,7 +44,7 @@ def test_three_teams_on_r101_are_proven() -> None:
 @needs_data
 @pytest.mark.parametrize("name", ["p1.2.k", "p1.3.q", "p2.3.k", "p3.4.m"])
 def test_team_orienteering_meets_its_reference(name: str) -> None:
-    (each,) = read_top(DATA / "top", name)
+    (each,) = cases.read_top(DATA / "top", name)
     plan = solve(each.problem, time_limit_s=2)
     assert each.reference is not None and plan.value >= each.reference and check(plan, each.problem) == []
 
@@ -73,7 +76,7 @@ def test_long_shifts_neither_explode_nor_lie(hours: float, efforts: tuple[str, .
 
 def test_the_same_bytes_under_load() -> None:
     """Counts, not seconds, are the work: a busy machine gives the same plan."""
-    problem = patrol_case(teams=4, demands=40, shift_min=120)
+    problem = cases.patrol_case(teams=4, demands=40, shift_min=120)
     calm = solve(problem, seed=3)
     busy = subprocess.Popen([sys.executable, "-c", "while True: sum(range(10**6))"])
     try:
@@ -87,7 +90,7 @@ def test_the_same_bytes_under_load() -> None:
 def test_a_time_limit_is_kept() -> None:
     import time
 
-    problem = patrol_case(teams=6, demands=80, shift_min=180)
+    problem = cases.patrol_case(teams=6, demands=80, shift_min=180)
     solve(problem, time_limit_s=0.5)  # compiled by now
     begun = time.process_time()
     plan = solve(problem, time_limit_s=1.0)

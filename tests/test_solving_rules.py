@@ -10,6 +10,7 @@ from hotspot.errors import ConfigError, InputError
 from planning.checking import check
 from planning.plan import make_plan
 from planning.problem import Problem
+from planning.solving.instance import is_plain, make_instance
 from planning.solving.reasons import relaxed, unserved_reasons
 from planning.solving.search import solve
 
@@ -106,6 +107,15 @@ def test_rules_that_contradict_are_refused_together() -> None:
         )
     told = str(raised.value)
     assert "least_visits" in told and "is no team" in told and "keep_bonus" in told
+
+
+def test_limits_that_never_bind_leave_a_problem_plain() -> None:
+    """A day of work, a distance in time that windows keep: every engine may be asked, as without rules."""
+    windows = [[0, 300], [900, 1200], [0, 3600], [0, 3600], [0, 3600]]
+    never = {"most_work_s": [86400, 2100], "site": [7, 7, -1, -1, -1], "revisit_gap_s": 600.0, "most_visits": [9, 9]}
+    for changes, plain in (({}, True), ({"most_work_s": [2099, 86400]}, False), ({"revisit_gap_s": 601.0}, False)):
+        problem = _crossing(window_s=windows, rules=never | changes)
+        assert is_plain(problem, make_instance(problem)) == plain, changes
 
 
 def test_variety_stays_within_its_loss_and_the_seed_repeats_it() -> None:

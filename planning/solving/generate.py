@@ -13,10 +13,21 @@ from dataclasses import dataclass, field
 import numpy as np
 from numba import njit
 
+from planning.plan import work_s
 from planning.rules import Bools, Floats, Ints
 from planning.solving.instance import Routes, longest_route
-from planning.solving.pack import Cut, Master, Pool, work_s
-from planning.solving.price import CUTS_MOST, Network, Prices, find_arcs, neighbourhoods, price, reachable, remember
+from planning.solving.pack import Cut, Master, Pool
+from planning.solving.price import (
+    CUTS_MOST,
+    Network,
+    Prices,
+    find_arcs,
+    neighbourhoods,
+    owed,
+    price,
+    reachable,
+    remember,
+)
 
 SMOOTHING = 0.6
 DECIDED = 0.75  # share of a team from which a route is fixed in a dive
@@ -57,7 +68,7 @@ class Generation:
     def first_guess(self, routes: Routes) -> None:
         """Prices from one price of time: what is left of a demand's worth after paying for the time it takes."""
         x, pool = self.pool.instance, self.pool
-        spent = sum(work_s(x, team, tuple(route)) for team, route in enumerate(routes) if route)
+        spent = sum(work_s(pool.problem, team, route) for team, route in enumerate(routes))
         served = [d for route in routes for d in route]
         if not served:
             return
@@ -101,10 +112,11 @@ class Generation:
     ) -> tuple[Floats, int, bool]:
         """Price some groups: (bound on each group's best route, what is new, whether every pricing was completed)."""
         x, tops, grew, whole = self.pool.instance, np.full(len(self.networks), np.inf), 0, True
-        known_best = self._known_best(prices) if barred is None else np.zeros(len(self.networks))
         per_demand = self.master.demand_prices(prices)
-        if barred is not None:
-            known_best[:] = prices[self.master.first_group : self.master.first_area]
+        if barred is None:
+            known_best = self._known_best(self.reduced_costs(prices))
+        else:
+            known_best = prices[self.master.first_group : self.master.first_area]
             per_demand[barred] = np.inf
         cut_bits, cut_price = self._cuts(prices)
         for g in groups:
@@ -130,7 +142,7 @@ class Generation:
         fixed: list[int] = []
         served = np.zeros(pool.problem.demands, dtype=bool)
         while left.any() and (ends is None or time.monotonic() < ends):
-            _, prices, shares = master.relax()
+            _, _, shares = master.relax()
             shares[fixed] = 0.0
             new = self._decided(shares, left, served, at_least=1 + int(left.sum()) // DIVE_STEPS)
             if not new:
@@ -182,15 +194,17 @@ class Generation:
         """How far a plan falls below the bound, at least, by holding each pool column."""
         assert self.centre is not None
         prices = np.concatenate([self.centre, np.zeros(self.master.rows - len(self.centre))])
-        groups = np.array([group for group, _ in self.pool.columns], dtype=np.int64)
-        return np.asarray(self.reduced_costs(prices) + self._known_best(prices)[groups], dtype=float)
+        costs = self.reduced_costs(prices)
+        return np.asarray(costs + self._known_best(costs)[self._group_of_column()], dtype=float)
 
-    def _known_best(self, prices: Floats) -> Floats:
+    def _known_best(self, costs: Floats) -> Floats:
+        """(G,) the most that a pool column of each group brings, 0 for staying at home."""
         best = np.zeros(len(self.networks))
-        if self.pool.columns:
-            groups = np.array([group for group, _ in self.pool.columns])
-            np.maximum.at(best, groups, -self.reduced_costs(prices))
+        np.maximum.at(best, self._group_of_column(), -costs)
         return best
+
+    def _group_of_column(self) -> Ints:
+        return np.array([group for group, _ in self.pool.columns], dtype=np.int64)
 
     def _cuts(self, prices: Floats) -> tuple[np.ndarray, Floats]:
         bits = np.zeros(self.pool.problem.demands, dtype=np.uint64)
@@ -220,12 +234,7 @@ def _cut_costs(flat: Ints, first: Ints, lengths: Ints, bits: np.ndarray, cut_pri
     for c in range(len(first)):
         odd = np.uint64(0)
         for k in range(first[c], first[c] + lengths[c]):
-            twice, bit = odd & bits[flat[k]], 0
-            while twice:
-                if twice & np.uint64(1):
-                    total[c] += cut_price[bit]
-                twice >>= np.uint64(1)
-                bit += 1
+            total[c] += owed(odd & bits[flat[k]], np.uint64(0), cut_price)
             odd ^= bits[flat[k]]
     return total
 

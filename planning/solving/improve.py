@@ -64,6 +64,12 @@ class Search:
         self.best[:], self.best_lengths[:] = draft.routes, draft.lengths
         self.best_score[0] = area_score(x, draft) + sum(score_of(x, draft, v) for v in range(len(x.home)))
 
+    def reweigh(self, weight: Floats, *, seed: int) -> None:
+        """Go on with other weights and other random numbers; `restart` has to follow."""
+        weight.setflags(write=False)  # as all of an instance's arrays are
+        self.instance = self.instance._replace(weight=weight)
+        self.random[:] = _first_random(seed)
+
     def restart(self, routes: Routes) -> None:
         """Go on from these routes, which become the best."""
         self.draft.team_of[:], self.draft.in_area[:] = -1, 0
@@ -87,10 +93,14 @@ def make_search(problem: Problem, instance: Instance, *, seed: int, ring: int = 
         best_lengths=np.zeros(problem.teams, np.int64),
         per_second=TRAVEL_SHARE * typical_value(problem) / _typical_leg_s(instance),
         best_score=np.full(1, -np.inf),
-        random=np.array([(seed * 2 + 1) * 0x9E3779B97F4A7C15 % 2**64], dtype=np.uint64),
+        random=_first_random(seed),
         found=np.zeros((ring, width + 2), np.int64),
         count=np.zeros(1, np.int64),
     )
+
+
+def _first_random(seed: int) -> np.ndarray:
+    return np.array([(seed * 2 + 1) * 0x9E3779B97F4A7C15 % 2**64], dtype=np.uint64)
 
 
 def typical_value(problem: Problem) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -89,7 +90,7 @@ def make_instance(problem: Problem) -> Instance:
     for part in frozen:
         if isinstance(part, np.ndarray):
             part.setflags(write=False)  # kernels are compiled for one kind of array
-    return Instance(*frozen)  # type: ignore[arg-type]
+    return Instance._make(frozen)
 
 
 def _spaced_by_windows(problem: Problem) -> bool:
@@ -104,16 +105,19 @@ def _spaced_by_windows(problem: Problem) -> bool:
     return bool((earliest_after - latest_before >= rules.revisit_gap_s - TOLERANCE_S)[same].all())
 
 
-def must(problem: Problem) -> Bools:
-    """(D,) demands that are required or locked."""
-    return np.asarray(problem.rules.required | (problem.rules.locked >= 0))
+def is_plain(problem: Problem, x: Instance) -> bool:
+    """Whether side rules rule nothing out and change no score, such as a limit on work above every shift."""
+    wished = x.least_in.any() or x.least.any() or x.least_work.any() or problem.rules.must.any()
+    capped = (x.most_in < problem.demands).any() or (x.most < problem.demands).any()
+    short = (x.most_work < x.closes - x.opens).any()
+    return not (wished or capped or short or len(x.weight) > 1 or x.gap > 0)
 
 
 def must_value(problem: Problem) -> float:
     """What serving a required demand adds to the score: more than everything else together."""
-    if not must(problem).any():
-        return 0.0
     rules = problem.rules
+    if not rules.must.any():
+        return 0.0
     soft = float(rules.least_in_area.sum() + rules.least_visits.sum())
     return 1.0 + 2.0 * float(problem.value.sum()) + rules.keep_bonus * problem.demands + rules.missing_value * soft
 
@@ -121,7 +125,7 @@ def must_value(problem: Problem) -> float:
 def _weights(problem: Problem) -> tuple[Floats, Ints]:
     """Teams with something to keep have a row of their own; the last row is everybody else's."""
     rules = problem.rules
-    base = problem.value + must_value(problem) * must(problem)
+    base = problem.value + must_value(problem) * rules.must
     keepers = np.unique(rules.keep[rules.keep >= 0]) if rules.keep_bonus > 0 else np.array([], dtype=np.int64)
     weight = np.tile(base, (len(keepers) + 1, 1))
     taste = np.full(problem.teams, len(keepers), dtype=np.int64)
@@ -152,6 +156,15 @@ def team_groups(problem: Problem, x: Instance) -> tuple[list[Ints], Ints]:
         )
         group[team] = keys.setdefault(key, len(keys))
     return [np.flatnonzero(group == g) for g in range(len(keys))], group
+
+
+def hand_out(groups: list[Ints], columns: Iterable[tuple[int, Sequence[int]]], teams: int) -> Routes:
+    """Routes by group become routes by team: any team of the group drives any of them."""
+    free = [list(group) for group in groups]
+    routes: Routes = [[] for _ in range(teams)]
+    for group, route in columns:
+        routes[int(free[group].pop(0))] = list(route)
+    return routes
 
 
 class Draft(NamedTuple):
@@ -344,11 +357,16 @@ def fits_rules(x: Instance, team: int, route: list[int] | tuple[int, ...]) -> bo
         return True
     if len(set(route)) < len(route) or not x.able[team, list(route)].all() or len(route) > x.most[team]:
         return False
-    return bool(_fits(x, team, np.array(route, dtype=np.int64)))
+    return bool(_drive(x, team, np.array(route, dtype=np.int64))[0])
+
+
+def start_times(x: Instance, team: int, route: list[int] | tuple[int, ...]) -> list[float]:
+    """The earliest start of each service of a route that fits the rules."""
+    return [float(begin) for begin in _drive(x, team, np.array(route, dtype=np.int64))[1]]
 
 
 @njit(cache=True)
-def _fits(x: Instance, team: int, route: Ints) -> bool:
+def _drive(x: Instance, team: int, route: Ints) -> tuple[bool, Floats]:
     travel, here, now, work = x.leg[x.mode[team]], x.home[team], x.opens[team], 0.0
     begin = np.empty(len(route))
     for i in range(len(route)):
@@ -356,13 +374,13 @@ def _fits(x: Instance, team: int, route: Ints) -> bool:
         leg = travel[here, x.place[d]]
         now = max(now + leg, x.early[d])
         if not now <= x.late[d] + 1e-6:
-            return False
+            return False, begin
         begin[i] = now
         for k in range(i):
             if x.site[d] >= 0 and x.site[route[k]] == x.site[d] and now - begin[k] < x.gap - 1e-9:
-                return False
+                return False, begin
         now += x.dwell[d]
         work += leg + x.dwell[d]
         here = x.place[d]
     back = travel[here, x.goal[team]]
-    return bool(now + back <= x.closes[team] + 1e-6 and work + back <= x.most_work[team] + 1e-6)
+    return now + back <= x.closes[team] + 1e-6 and work + back <= x.most_work[team] + 1e-6, begin

@@ -5,13 +5,15 @@ from __future__ import annotations
 import highspy
 import numpy as np
 
+from planning.plan import work_s
 from planning.problem import Problem
 from planning.rules import Floats, Ints
-from planning.solving.instance import Instance, Routes, fits_rules, team_groups
+from planning.solving.instance import Instance, Routes, fits_rules, hand_out, start_times, team_groups
 
 Route = tuple[int, ...]
 Column = tuple[int, Route]
 Cut = tuple[int, int, int]
+TIE_S = 1e-9
 
 
 class Pool:
@@ -22,17 +24,21 @@ class Pool:
         self.groups, self.group_of = team_groups(problem, instance)
         self.columns: list[Column] = []
         self.scores: list[float] = []
-        self._known: set[Column] = set()
+        self._number: dict[Column, int] = {}
 
     def add(self, group: int, route: Route) -> bool:
         """False where the route is known or can't be driven."""
         column = (group, route)
-        if not route or column in self._known or not fits_rules(self.instance, int(self.groups[group][0]), route):
+        if not route or column in self._number or not fits_rules(self.instance, int(self.groups[group][0]), route):
             return False
-        self._known.add(column)
+        self._number[column] = len(self.columns)
         self.columns.append(column)
         self.scores.append(self._score(column))
         return True
+
+    def score_of(self, column: Column) -> float:
+        """Of a column that the pool holds."""
+        return self.scores[self._number[column]]
 
     def add_routes(self, team_routes: list[tuple[int, Route]]) -> None:
         for team, route in team_routes:
@@ -42,11 +48,7 @@ class Pool:
         return [(int(self.group_of[team]), tuple(route)) for team, route in enumerate(routes) if route]
 
     def routes_of(self, columns: list[Column]) -> Routes:
-        free = [list(group) for group in self.groups]
-        routes: Routes = [[] for _ in range(self.problem.teams)]
-        for group, route in columns:
-            routes[int(free[group].pop(0))] = list(route)
-        return routes
+        return hand_out(self.groups, columns, self.problem.teams)
 
     def _score(self, column: Column) -> float:
         """Against a team that stays at home."""
@@ -54,14 +56,8 @@ class Pool:
         team = int(self.groups[group][0])
         worth = float(x.weight[x.taste[team], list(route)].sum())
         least_work = float(x.least_work[team])
-        done = min(least_work, work_s(x, team, route)) if least_work > 0 else 0.0
+        done = min(least_work, work_s(self.problem, team, route)) if least_work > 0 else 0.0
         return worth + x.missing * min(len(route), int(x.least[team])) + x.missing_s * done
-
-
-def work_s(x: Instance, team: int, route: Route) -> float:
-    """Seconds of travel and service."""
-    stops = [x.home[team], *x.place[list(route)], x.goal[team]]
-    return float(x.leg[x.mode[team], stops[:-1], stops[1:]].sum() + x.dwell[list(route)].sum())
 
 
 class _Silent(highspy.Highs):
@@ -167,7 +163,7 @@ class Master:
     def constant(self, prices: Floats) -> float:
         """The part of Lagrange's bound that doesn't depend on routes."""
         x = self.pool.instance
-        least, most = x.least_in[self.areas].astype(float), np.minimum(x.most_in[self.areas], 10**9).astype(float)
+        least, most = x.least_in[self.areas].astype(float), x.most_in[self.areas].astype(float)
         areas = prices[self.first_area : self.first_cut]
         return float(
             prices[: self.first_group].sum() + areas @ np.concatenate([least, most]) + prices[self.first_cut :].sum()
@@ -195,8 +191,7 @@ class Master:
         """The best plan of these columns by branch and bound from `start`, whose columns must be among them."""
         n, extra = len(chosen), len(self.areas)
         packing = Master(self.pool)
-        index = {column: i for i, column in enumerate(self.pool.columns)}
-        scores = np.array([self.pool.scores[index[column]] for column in chosen])
+        scores = np.array([self.pool.score_of(column) for column in chosen])
         first, rows, values = packing.entries(chosen)
         highs = packing.highs
         highs.addCols(n, scores, np.zeros(n), np.ones(n), len(rows), first, rows, values)
@@ -248,15 +243,3 @@ def _crowded(pool: Pool, columns: list[Column]) -> list[Ints]:
             if len(near) > 1:
                 found[tuple(sorted(near))] = None
     return [np.array(numbers, dtype=np.int32) for numbers in found]
-
-
-TIE_S = 1e-9
-
-
-def start_times(x: Instance, team: int, route: Route) -> list[float]:
-    here, now, times = x.home[team], float(x.opens[team]), []
-    for demand in route:
-        now = max(now + float(x.leg[x.mode[team], here, x.place[demand]]), float(x.early[demand]))
-        times.append(now)
-        now, here = now + float(x.dwell[demand]), x.place[demand]
-    return times

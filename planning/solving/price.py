@@ -11,7 +11,7 @@ subset rows of three demands (Jepsen et al. 2008, doi:10.1287/opre.1070.0449): a
 from __future__ import annotations
 
 import heapq
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -121,7 +121,8 @@ def reachable(x: Instance, team: int, arcs: Arcs, most: int) -> Network:
 def _soonest(x: Instance, team: int, head: np.ndarray, first: Ints) -> Floats:
     """The soonest start of each demand over all ways of getting there, inf where there is none."""
     n, leg = len(x.place), x.leg[x.mode[team]]
-    at, waiting = np.full(n, np.inf), [(0.0, 0)]
+    at = np.full(n, np.inf)
+    waiting: list[tuple[Any, Any]] = [(0.0, 0)]  # tells the compiler the type
     waiting.pop()
     for d in range(n):
         start = max(x.opens[team] + leg[x.home[team], x.place[d]], x.early[d])
@@ -139,7 +140,7 @@ def _soonest(x: Instance, team: int, head: np.ndarray, first: Ints) -> Floats:
             start = max(time + x.dwell[i] + leg[x.place[i], x.place[j]], x.early[j])
             if start < at[j] and start <= x.late[j] + 1e-6 and start + x.dwell[j] <= x.closes[team] + 1e-6:
                 at[j] = start
-                heapq.heappush(waiting, (start, j))  # type: ignore[misc]
+                heapq.heappush(waiting, (start, j))
     return at
 
 
@@ -292,7 +293,7 @@ def _inside(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 @njit(cache=True)
-def _owed(mine: np.uint64, other: np.uint64, cut_price: Floats) -> float:
+def owed(mine: np.uint64, other: np.uint64, cut_price: Floats) -> float:
     """What the cuts may still take from `mine` and not from `other`."""
     rest, total, bit = mine & ~other, 0.0, 0
     while rest:
@@ -362,7 +363,7 @@ def _label(
                 if total + rest + to_come <= threshold:
                     continue
                 if cuts[j]:
-                    total -= _owed(odd & cuts[j], none, cut_price)
+                    total -= owed(odd & cuts[j], none, cut_price)
                     if total + rest + to_come <= threshold:
                         continue
                     odd ^= cuts[j]
@@ -374,7 +375,7 @@ def _label(
                 while other >= 0 and sum_[other] >= total:
                     if at[other] <= begin and _inside(memory[other], fresh):
                         ahead_of = sum_[other] - net.missing * max(0, min(net.least, size[other]) - visits)
-                        if ahead_of - _owed(parity[other], odd, cut_price) >= total:
+                        if ahead_of - owed(parity[other], odd, cut_price) >= total:
                             beaten = True
                             break
                     before, other = other, same_node[other]
@@ -399,7 +400,7 @@ def _label(
                     worse = at[other] >= begin and _inside(fresh, memory[other])
                     if worse:
                         ahead_of = total - net.missing * max(0, min(net.least, visits) - size[other])
-                        worse = ahead_of - _owed(odd, parity[other], cut_price) >= sum_[other]
+                        worse = ahead_of - owed(odd, parity[other], cut_price) >= sum_[other]
                     if worse:
                         alive[other] = False
                         same_node[last] = following

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from planning.plan import Plan
 from planning.problem import Problem
 from planning.rules import Floats, Ints
-from planning.solving.instance import Instance, fits_rules, make_instance
-from planning.solving.pack import start_times
+from planning.solving.instance import Instance, fits_rules, is_plain, make_instance, start_times
 from planning.solving.score import is_feasible_plan
 
 SEVERITY = ("UNREACHABLE", "LEG", "WINDOW", "SHIFT", "OUTCOMPETED")  # the later, the nearer a team came to serving
@@ -261,7 +260,7 @@ def _between_teams(plan: Plan, x: Instance, demand: int, teams: list[int]) -> Re
         apart = [
             abs(start - begin)
             for v, route in others
-            for d, start in zip(route, start_times(x, v, tuple(route)), strict=True)
+            for d, start in zip(route, start_times(x, v, route), strict=True)
             if x.site[d] >= 0 and x.site[d] == x.site[demand]
         ]
         needs.append((over, max(0.0, x.gap - min(apart, default=x.gap)), team))
@@ -283,7 +282,7 @@ def _fits(plan: Plan, x: Instance, team: int, route: list[int], demand: int) -> 
     for at in range(len(route) + 1):
         changed = [*route[:at], demand, *route[at:]]
         if fits_rules(x, team, changed):
-            if plan.problem.rules.is_plain:
+            if is_plain(plan.problem, x):
                 return True
             if is_feasible_plan(x, [changed if v == team else other for v, other in enumerate(plan.routes)]):
                 return True

@@ -14,7 +14,7 @@ from planning.problem import Problem
 from planning.solving.construct import insert_by_regret
 from planning.solving.generate import SMOOTHING, Generation
 from planning.solving.improve import Search, make_search, run, typical_value
-from planning.solving.instance import Instance, Routes, make_instance
+from planning.solving.instance import Instance, Routes, is_plain, make_instance
 from planning.solving.pack import Pool
 from planning.solving.score import is_feasible_plan, score_of_plan
 from planning.solving.second_engine import improve_with_pyvrp
@@ -141,6 +141,7 @@ class _Work:
         self.bound = float(self.x.weight.max(axis=0)[reachable].sum()) if self.problem.teams else 0.0
         self.loosest = self.bound
         self.typical = typical_value(self.problem)
+        self.plain = is_plain(self.problem, self.x)
 
     def all(self) -> None:
         if not self.problem.teams or not self.problem.demands:
@@ -150,12 +151,9 @@ class _Work:
         insert_by_regret(search)
         self._take(search.best_routes())
         self._tell("construct")
-        share = None if self.ends is None else time.monotonic() + 0.08 * (self.ends - time.monotonic())
-        self._anneal(search, self.effort.rounds, HOT, share)
-        self._tell("improve")
         pool = Pool(self.problem, self.x)
-        pool.add_routes(search.met())
-        pool.add_routes(list(enumerate(map(tuple, self.best))))
+        self._anneal(search, pool, self.effort.rounds, HOT, self._until(0.08))
+        self._tell("improve")
         if sum(map(len, self.best)) > LONG * sum(map(bool, self.best)):
             self._second_engine(pool)
         generation = Generation(pool, labels=self.effort.labels)
@@ -170,7 +168,7 @@ class _Work:
                 break
             before, rows = self.score, generation.master.rows
             if self.too_long <= INCOMPLETE_MOST and (number == 0 or rows > dived):
-                self._dive(generation, search, number)
+                self._dive(generation, search)
                 dived = rows
                 self._tell("dive")
             else:
@@ -193,7 +191,7 @@ class _Work:
 
     def value_bound(self) -> float:
         """The score's bound as a bound on the value of every plan that misses no more of the soft rules than the best."""
-        value = float(sum(float(self.problem.value[d]) for route in self.best for d in route))
+        value = self._value()
         kept = sum(
             float(self.x.weight[self.x.taste[v], d] - self.x.weight[-1, d]) for v, r in enumerate(self.best) for d in r
         )
@@ -203,15 +201,26 @@ class _Work:
         return min(bound, float(self.problem.value.sum()))
 
     def _done(self) -> bool:
-        whole = bool(np.all(self.x.weight == np.floor(self.x.weight))) and self.problem.rules.is_plain
+        whole = bool(np.all(self.x.weight == np.floor(self.x.weight))) and self.plain
         near = np.floor(self.bound + 1e-6) if whole else self.bound
         return near - self.score <= PROVEN * max(1.0, abs(self.bound)) or self._over()
 
     def _over(self) -> bool:
         return self.ends is not None and time.monotonic() > self.ends
 
-    def _anneal(self, search: Search, rounds: int, hot: float, ends: float | None) -> None:
-        """In chunks, so that the clock and Ctrl-C are heard; with a clock, it sets the temperature."""
+    def _until(self, share: float, *, least_s: float = 0.0) -> float | None:
+        """When this share of the time left is over."""
+        now = time.monotonic()
+        return None if self.ends is None else now + max(least_s, share * (self.ends - now))
+
+    def _value(self) -> float:
+        return float(sum(float(self.problem.value[d]) for route in self.best for d in route))
+
+    def _anneal(self, search: Search, pool: Pool, rounds: int, hot: float, ends: float | None) -> None:
+        """In chunks, so that the clock and Ctrl-C are heard; with a clock, it sets the temperature.
+
+        The pool takes in the routes that were met.
+        """
         begun, done = time.monotonic(), 0.0
         few = max(CHUNK, 10 * (1 + self.problem.teams) * self.problem.demands**2)  # few choices are soon all tried
         chunks = max(1, min(rounds, few) // CHUNK)
@@ -224,15 +233,18 @@ class _Work:
             run(search, CHUNK, hot=heat[0], cold=heat[1])
             done = now
             self._take(search.best_routes())
+        pool.add_routes(search.met())
+        pool.add_routes(list(enumerate(map(tuple, self.best))))
 
     def _price(self, generation: Generation, pricings: int, share: float) -> int:
         """Rounds of column generation until none helps; how many are left."""
         smoothing = SMOOTHING
-        ends = None if self.ends is None else time.monotonic() + share * (self.ends - time.monotonic())
+        ends = self._until(share)
         while pricings > 0:
             new = generation.round(smoothing, ends=self.ends)
             pricings -= 1
-            self._note_bound(generation)
+            if generation.bound < self.bound:
+                self.bound, self.certified = generation.bound, generation.certified
             if not generation.whole:
                 self.too_long += 1
             if self._done() or self.too_long > INCOMPLETE_MOST or (ends is not None and time.monotonic() > ends):
@@ -243,26 +255,15 @@ class _Work:
             smoothing = SMOOTHING if new else 0.0
         return pricings
 
-    def _note_bound(self, generation: Generation) -> None:
-        if generation.bound < self.bound:
-            self.bound, self.certified = generation.bound, generation.certified
-
-    def _dive(self, generation: Generation, search: Search, number: int) -> None:
+    def _dive(self, generation: Generation, search: Search) -> None:
         """A dive and a polish of what it finds."""
-        found = generation.dive(labels=DIVE_LABELS, ends=self.ends)
-        search.restart(found)
-        ends = None if self.ends is None else time.monotonic() + 0.15 * (self.ends - time.monotonic())
-        self._anneal(search, self.effort.polish, HOT_AGAIN, ends)
-        generation.pool.add_routes(search.met())
-        generation.pool.add_routes(list(enumerate(map(tuple, self.best))))
+        search.restart(generation.dive(labels=DIVE_LABELS, ends=self.ends))
+        self._anneal(search, generation.pool, self.effort.polish, HOT_AGAIN, self._until(0.15))
 
     def _again(self, pool: Pool, search: Search, hot: float) -> None:
         """Another search from the best plan."""
         search.restart(self.best)
-        ends = None if self.ends is None else time.monotonic() + max(1.0, AGAIN_SHARE * (self.ends - time.monotonic()))
-        self._anneal(search, self.effort.polish, hot, ends)
-        pool.add_routes(search.met())
-        pool.add_routes(list(enumerate(map(tuple, self.best))))
+        self._anneal(search, pool, self.effort.polish, hot, self._until(AGAIN_SHARE, least_s=1.0))
 
     def _pack(self, generation: Generation) -> None:
         """Branch and bound over the columns that lose least at the best prices."""
@@ -290,7 +291,7 @@ class _Work:
 
     def _second_engine(self, pool: Pool) -> None:
         rest = None if self.ends is None else max(0.0, self.ends - time.monotonic())
-        small = self.problem.teams * self.problem.demands <= PYVRP_MOST and self.problem.rules.is_plain
+        small = self.problem.teams * self.problem.demands <= PYVRP_MOST and self.plain
         if not self.effort.pyvrp or not small or self._over():
             return
         found = improve_with_pyvrp(
@@ -309,5 +310,4 @@ class _Work:
 
     def _tell(self, stage: str) -> None:
         if self.progress is not None:
-            value = float(sum(float(self.problem.value[d]) for route in self.best for d in route))
-            self.progress(stage, value, self.value_bound() if self.bound < self.loosest else None)
+            self.progress(stage, self._value(), self.value_bound() if self.bound < self.loosest else None)

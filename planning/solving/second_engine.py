@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from planning.problem import Problem
 from planning.rules import Floats, Ints
-from planning.solving.instance import Instance, team_groups
+from planning.solving.instance import Instance, hand_out, team_groups
 
 if TYPE_CHECKING:
     import pyvrp
@@ -53,7 +53,10 @@ def improve_with_pyvrp(
     result = pyvrp.solve(
         data, stop, seed=seed % 2**31, collect_stats=False, display=False, initial_solution=pyvrp.Solution(data, warm)
     )
-    return _routes(result.best, groups, problem.teams) if result.best.is_feasible() else routes
+    if not result.best.is_feasible():
+        return routes
+    columns = [(route.vehicle_type(), [int(s.idx) for s in route if s.is_client()]) for route in result.best.routes()]
+    return hand_out(groups, columns, problem.teams)
 
 
 def _data(problem: Problem, x: Instance, groups: list[npt.NDArray[np.int64]]) -> pyvrp.ProblemData:
@@ -123,11 +126,3 @@ def _parts_of_a_second(problem: Problem) -> int:
 
 def _latest(fine: int, early: float, late: float) -> int:
     return int(max(0.0, np.ceil(fine * early), np.floor(fine * min(late, LONGEST_S))))
-
-
-def _routes(solution: pyvrp.Solution, groups: list[npt.NDArray[np.int64]], teams: int) -> list[list[int]]:
-    free = [list(group) for group in groups]
-    routes: list[list[int]] = [[] for _ in range(teams)]
-    for route in solution.routes():
-        routes[int(free[route.vehicle_type()].pop(0))] = [int(stop.idx) for stop in route if stop.is_client()]
-    return routes

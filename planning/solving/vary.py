@@ -39,29 +39,27 @@ def draw(problem: Problem, x: Instance, best: Routes, *, loss: float, seed: int)
     """One of up to `PLANS` plans that each score at least `1 - loss` of the best; the best is always among them."""
     rng = np.random.default_rng([seed, PLANS])
     top = score_of_plan(problem, x, best)
-    kept: list[Routes] = [best]
+    search, typical = make_search(problem, x, seed=seed, ring=1), typical_value(problem)
+    kept: list[tuple[Routes, float]] = []  # with what each loses
     for sigma in SIGMAS:
-        kept = [best, *(plan for _ in range(PLANS - 1) if (plan := _another(problem, x, best, sigma, rng)) is not None)]
-        kept = [plan for plan in kept if top - score_of_plan(problem, x, plan) <= loss * abs(top)]
+        kept = [(best, 0.0)]
+        for _ in range(PLANS - 1):
+            weight = x.weight * np.exp(sigma * rng.standard_normal(x.weight.shape[1]))
+            search.reweigh(weight, seed=int(rng.integers(2**31)))
+            search.restart(best)
+            run(search, ROUNDS, hot=HOT * typical, cold=COLD * typical)
+            plan = search.best_routes()
+            lost = top - score_of_plan(problem, x, plan)
+            if lost <= loss * abs(top) and is_feasible_plan(x, plan):
+                kept.append((plan, lost))
         if len(kept) > PLANS // 2:
             break
-    timed = [(plan, draw_starts(problem, x, plan, rng)) for plan in kept]
+    timed = [(plan, draw_starts(x, plan, rng)) for plan, _ in kept]
     routes, start_s = timed[int(rng.integers(len(timed)))]
-    losses = [(top - score_of_plan(problem, x, plan)) / max(abs(top), 1e-12) for plan in kept]
-    return Drawn(routes, start_s, _variety(problem, timed, losses))
+    return Drawn(routes, start_s, _variety(problem, timed, [lost / max(abs(top), 1e-12) for _, lost in kept]))
 
 
-def _another(problem: Problem, x: Instance, best: Routes, sigma: float, rng: np.random.Generator) -> Routes | None:
-    weight = x.weight * np.exp(sigma * rng.standard_normal(x.weight.shape[1]))
-    weight.setflags(write=False)
-    search = make_search(problem, x._replace(weight=weight), seed=int(rng.integers(2**31)), ring=1)
-    search.restart(best)
-    run(search, ROUNDS, hot=HOT * typical_value(problem), cold=COLD * typical_value(problem))
-    routes = search.best_routes()
-    return routes if is_feasible_plan(x, routes) else None
-
-
-def draw_starts(problem: Problem, x: Instance, routes: Routes, rng: np.random.Generator) -> dict[int, float]:
+def draw_starts(x: Instance, routes: Routes, rng: np.random.Generator) -> dict[int, float]:
     """Starts of service drawn inside the slack of each visit, in whole seconds after the earliest.
 
     Where visits to one place have to keep their distance in time and windows don't see to it, all start early.
