@@ -475,7 +475,7 @@ def test_a_packed_file_that_is_no_workbook_is_told(tmp_path, book):
 def test_a_missing_openpyxl_is_told_with_the_way_to_get_it(book, monkeypatch):
     file = book([["id", "time"]])
     monkeypatch.setitem(sys.modules, "openpyxl", None)
-    with pytest.raises(InputError, match=re.escape("pip install 'hotspot-patrol[excel]'")):
+    with pytest.raises(InputError, match=re.escape("pip install openpyxl")):
         opened(file)
 
 

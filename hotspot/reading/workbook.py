@@ -133,7 +133,7 @@ def _require_openpyxl(path: str) -> None:
     try:
         import openpyxl  # noqa: F401
     except ImportError as error:
-        fix = "pip install 'hotspot-patrol[excel]', or save it as .csv"
+        fix = "pip install openpyxl, or save it as .csv"
         raise InputError(Fault(path, "reading a workbook needs openpyxl", fix)) from error
 
 
