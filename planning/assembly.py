@@ -66,31 +66,80 @@ def build_problem(
     demands = make_demands(
         spots, start=first, end=last, dwell_min=dwell_min, revisit_gap_min=revisit_gap_min, max_visits=max_visits
     )
-    places = _places(points, demands, str(spots.risk.grid.crs))
-    spans = [(origin + pd.Timedelta(seconds=a), origin + pd.Timedelta(seconds=b)) for a, b in shift_s.tolist()]
-    local = streets.to_crs(spots.risk.grid.crs)
-    moving = ways_of_moving(
-        local, list(teams["mode"]) or ["walk"], spans or [(first, last)], conditions or Conditions()
+    blocked = blocked_codes(teams, demands, roles, date, min_members, night_min_members, night_hours)
+    busy = (blocked == "").any(axis=1)
+    site = np.asarray(pd.factorize(demands["hotspot_id"])[0], dtype=np.int64)  # 0, 0, 1, 1, 1, 2 ...
+    return problem_on_streets(
+        demands,
+        points,
+        teams,
+        streets.to_crs(spots.risk.grid.crs),
+        site=site,
+        stops_xy=_xy(demands.drop_duplicates("hotspot_id").geometry),
+        origin=origin,
+        shift_s=shift_s,
+        start_place=home_places(teams, points),
+        blocked=blocked,
+        team_blocked=team_blocked(teams, date=date, min_members=min_members),
+        max_leg_min=max_leg_min,
+        max_snap_m=max_snap_m,
+        conditions=conditions or Conditions(),
+        hotspots=spots,
+        rules={
+            **community_rules(areas, demands, least_per_community, most_per_community),
+            "least_visits": np.where(busy, least_visits, 0),
+            "most_visits": np.full(len(teams), most_visits or UNLIMITED),
+            "least_work_s": np.where(busy, least_work_min * 60.0, 0.0),
+            "most_work_s": np.full(len(teams), most_work_min * 60.0),
+            "revisit_gap_s": revisit_gap_min * 60.0,
+        },
     )
+
+
+def problem_on_streets(
+    demands: gpd.GeoDataFrame,
+    points: gpd.GeoDataFrame,
+    teams: pd.DataFrame,
+    streets: Streets,
+    *,
+    site: npt.NDArray[np.int64],
+    stops_xy: npt.NDArray[np.float64],
+    origin: pd.Timestamp,
+    shift_s: npt.NDArray[np.float64],
+    start_place: npt.NDArray[np.int64],
+    blocked: npt.NDArray[np.str_],
+    team_blocked: Mapping[str, str],
+    max_leg_min: float,
+    max_snap_m: float,
+    conditions: Conditions,
+    hotspots: Any,
+    rules: Mapping[str, Any],
+) -> Problem:
+    """The problem of demands whose stops are known, with travel times of the streets as they are during `shift_s`.
+
+    Places are the patrol points, then `stops_xy` (K, 2), metres in the streets' CRS; `site` (D,) is the stop of each
+    demand, `start_place` (V,) where each team sets out from; all come home to their points. `blocked` (V, D) says why
+    a team may not serve a demand ('' = it may).
+    """
+    places = np.concatenate([_xy(points.geometry.to_crs(streets.crs)), stops_xy]).astype(float)
+    spans = [(origin + pd.Timedelta(seconds=a), origin + pd.Timedelta(seconds=b)) for a, b in shift_s.tolist()]
+    whole_day = [(origin, origin + pd.DateOffset(days=1))]
+    moving = ways_of_moving(streets, list(teams["mode"]) or ["walk"], spans or whole_day, conditions)
     snaps = {name: snap(network, places, max_snap_m=max_snap_m) for name, network in moving.reopened.items()}
     times, lengths = _matrices(moving.networks, snaps)
     any_closed = any(len(edges) for closed in moving.closed.values() for _, edges in closed)
-    point_index = {point: i for i, point in enumerate(points["id"])}
-    start_place = np.array([point_index[point] for point in teams["point_id"]], dtype=np.int64)
-    blocked = _blocked(teams, demands, roles, date, min_members, night_min_members, night_hours)
-    stop, busy = _stop_index(demands), (blocked == "").any(axis=1)
     world = World(
         origin=origin,
         demands=demands,
         teams=teams,
         points=points,
-        hotspots=spots,
+        hotspots=hotspots,
         streets=streets,
         networks=moving.networks,
         place_snaps=snaps,
         modes=moving.names,
         blocked=blocked,
-        team_blocked=team_blocked(teams, date=date, min_members=min_members),
+        team_blocked=team_blocked,
         moving=moving,
         open_travel_s=_matrices(moving.reopened, snaps)[0] if any_closed else None,
     )
@@ -99,28 +148,27 @@ def build_problem(
         travel_m=lengths,
         team_mode=moving.of[: len(teams)],
         team_start=start_place,
-        team_end=start_place,
+        team_end=home_places(teams, points),
         shift_s=shift_s,
-        demand_place=len(points) + stop,
-        window_s=np.column_stack([_seconds(demands["window_start"], origin), _seconds(demands["window_end"], origin)]),
+        demand_place=len(points) + site,
+        window_s=np.column_stack([seconds_after(origin, demands[end]) for end in ("window_start", "window_end")]),
         dwell_s=demands["dwell_s"].to_numpy(dtype=float),
         value=demands["value"].to_numpy(dtype=float),
         eligible=blocked == "",
         max_leg_s=max_leg_min * 60.0,
-        rules={
-            **_community_rules(areas, demands, least_per_community, most_per_community),
-            "least_visits": np.where(busy, least_visits, 0),
-            "most_visits": np.full(len(teams), most_visits or UNLIMITED),
-            "least_work_s": np.where(busy, least_work_min * 60.0, 0.0),
-            "most_work_s": np.full(len(teams), most_work_min * 60.0),
-            "site": stop,
-            "revisit_gap_s": revisit_gap_min * 60.0,
-        },
+        rules={"site": site, **rules},
         world=world,
     )
 
 
-def _community_rules(areas: Areas | None, demands: gpd.GeoDataFrame, least: int, most: int) -> dict[str, Any]:
+def home_places(teams: pd.DataFrame, points: gpd.GeoDataFrame) -> npt.NDArray[np.int64]:
+    """(V,) the place of each team's patrol point."""
+    index = {point: i for i, point in enumerate(points["id"])}
+    return np.array([index[point] for point in teams["point_id"]], dtype=np.int64)
+
+
+def community_rules(areas: Areas | None, demands: gpd.GeoDataFrame, least: int, most: int) -> dict[str, Any]:
+    """Floors and caps of visits to each community; a community is asked for no more visits than it has demands."""
     if areas is None:
         if least or most:
             raise ConfigError("visits per community need the communities; fix: give build_problem areas=")
@@ -148,16 +196,8 @@ def _span(shift_s: npt.NDArray[np.float64], origin: pd.Timestamp) -> tuple[pd.Ti
     return origin + pd.Timedelta(seconds=shift_s[:, 0].min()), origin + pd.Timedelta(seconds=shift_s[:, 1].max())
 
 
-def _stop_index(demands: gpd.GeoDataFrame) -> npt.NDArray[np.int64]:
-    """Visits to one hotspot share its stop: 0, 0, 1, 1, 1, 2 ..."""
-    return np.asarray(pd.factorize(demands["hotspot_id"])[0], dtype=np.int64)
-
-
-def _places(points: gpd.GeoDataFrame, demands: gpd.GeoDataFrame, crs: str) -> npt.NDArray[np.float64]:
-    at_points = points.geometry.to_crs(crs)
-    stops = demands.drop_duplicates("hotspot_id").geometry
-    both = [np.column_stack([part.x, part.y]) for part in (at_points, stops)]
-    return np.concatenate(both).astype(float)
+def _xy(places: gpd.GeoSeries) -> npt.NDArray[np.float64]:
+    return np.column_stack([places.x, places.y]).astype(float)
 
 
 def _matrices(
@@ -171,11 +211,11 @@ def _matrices(
     return times, lengths
 
 
-def _seconds(times: pd.Series, origin: pd.Timestamp) -> npt.NDArray[np.float64]:
+def seconds_after(origin: pd.Timestamp, times: pd.Series) -> npt.NDArray[np.float64]:
     return np.asarray((times - origin).dt.total_seconds(), dtype=np.float64)
 
 
-def _blocked(
+def blocked_codes(
     teams: pd.DataFrame,
     demands: gpd.GeoDataFrame,
     roles: Mapping[str, Sequence[str]],

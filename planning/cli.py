@@ -189,6 +189,33 @@ def _plan(
         raise typer.Exit(UNPLANNED)
 
 
+@app.command()
+def replan(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished plan")],
+    out: Out,
+    at: Annotated[str, typer.Option("--at", help="the moment from which the rest is planned again, local time")],
+    incidents: Annotated[Path | None, typer.Option("--incidents", help="incidents that came in since")] = None,
+    closures: Annotated[Path | None, typer.Option("--closures", help="streets that are closed from now on")] = None,
+    demands: Annotated[Path | None, typer.Option("--demands", help="more visits that are wanted")] = None,
+    absent: Annotated[list[str] | None, typer.Option("--absent", help="a team that leaves now")] = None,
+    cancel: Annotated[list[str] | None, typer.Option("--cancel", help="a demand or hotspot no longer wanted")] = None,
+    seed: Seed = 0,
+    effort: EffortOption = Effort.quick,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Mid-shift: what was done stays, the rest is planned again, most visits stay with their team."""
+    from planning.jobs.replan import run_replan
+
+    done = run_replan(
+        run, at=at, out=out, incidents=incidents, closures=closures, demands=demands, absent=_ids(absent), cancel=_ids(cancel),
+        seed=seed, effort=effort.value, force=force, progress=_say,
+    )  # fmt: skip
+    _tell(done.manifest, done.lines, as_json)
+    if done.manifest["status"] != "complete":
+        raise typer.Exit(UNPLANNED)
+
+
 @app.command("map")
 def redraw(
     run: Annotated[Path, typer.Argument(metavar="RUN")],
@@ -235,6 +262,11 @@ def streets(
         place, out, buffer_m=buffer_m, overpass_url=overpass_url, nominatim_url=nominatim_url, force=force
     )
     typer.echo(done.summary())
+
+
+def _ids(given: list[str] | None) -> list[str]:
+    """Ids of an option that may be repeated, or hold several with commas between them."""
+    return [each.strip() for part in given or () for each in part.split(",") if each.strip()]
 
 
 def _tell(manifest: dict[str, Any], lines: list[str], as_json: bool) -> None:

@@ -3,21 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from hotspot.hotspots import Hotspots
+from hotspot.grid import Grid
 
 DIMINISHING = (1.0, 0.7, 0.5)  # of the first, second, third visit to one hotspot: presence wears off, it doesn't add up
 LEAST_SLACK = pd.Timedelta(minutes=15)  # a start window narrower than this can't be met by a team that walks
 COLUMNS = ["demand_id", "hotspot_id", "activity", "window_start", "window_end", "dwell_s", "value"]
 
 
+class RiskByHour(Protocol):
+    """Expected incidents (C, H) of the cells of `grid` in the hours that begin at `starts`."""
+
+    @property
+    def grid(self) -> Grid: ...
+    @property
+    def starts(self) -> pd.DatetimeIndex: ...
+    @property
+    def expected(self) -> npt.NDArray[np.float64]: ...
+
+
+class KeyPlaces(Protocol):
+    """`hotspot.Hotspots`, or what a re-planning knows of places that became hot during the night."""
+
+    @property
+    def frame(self) -> gpd.GeoDataFrame: ...
+    @property
+    def cells(self) -> Sequence[npt.NDArray[np.int64]]: ...
+    @property
+    def hourly(self) -> npt.NDArray[np.float64]: ...
+    @property
+    def risk(self) -> RiskByHour: ...
+
+
 def make_demands(
-    spots: Hotspots,
+    spots: KeyPlaces,
     *,
     start: pd.Timestamp,
     end: pd.Timestamp,
@@ -40,7 +66,7 @@ def make_demands(
     """
     rows = []
     for k, spot in enumerate(spots.frame.itertuples()):
-        dwell = _dwell(k, len(spots), dwell_min)
+        dwell = _dwell(k, len(spots.frame), dwell_min)
         slots = _slots(spot.windows, start, end, dwell=dwell, gap=pd.Timedelta(minutes=revisit_gap_min))
         worth = [_expected_between(spots, k, *share) for _, share in slots]
         best = sorted(range(len(slots)), key=lambda i: (-worth[i], i))[:max_visits]
@@ -98,7 +124,7 @@ def _how_many(length: pd.Timedelta, *, dwell: pd.Timedelta, gap: pd.Timedelta) -
     return max(1, int((length + gap) / (LEAST_SLACK + dwell + gap)))
 
 
-def _expected_between(spots: Hotspots, k: int, start: pd.Timestamp, end: pd.Timestamp) -> float:
+def _expected_between(spots: KeyPlaces, k: int, start: pd.Timestamp, end: pd.Timestamp) -> float:
     """Incidents expected in the hotspot in `[start, end)`; an hour that is only touched counts by its part."""
     begins = spots.risk.starts
     hour_s = 3600.0
@@ -106,7 +132,7 @@ def _expected_between(spots: Hotspots, k: int, start: pd.Timestamp, end: pd.Time
     return float(spots.hourly[k] @ np.clip(overlap / hour_s, 0.0, 1.0))
 
 
-def _stop(spots: Hotspots, k: int) -> shapely.Point:
+def _stop(spots: KeyPlaces, k: int) -> shapely.Point:
     """Where a team stands: inside the cell that expects most."""
     cells = spots.cells[k]
     best = cells[int(np.argmax(spots.risk.expected[cells].sum(axis=1)))]

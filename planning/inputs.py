@@ -23,7 +23,7 @@ from hotspot.notices import table_notices
 from hotspot.tables import open_table
 from planning.config import Config
 from planning.force import POINT_COLUMNS, TEAM_COLUMNS, read_points, read_teams
-from planning.network import Closures, Congestion, Streets, read_closures, read_congestion, read_streets
+from planning.network import Closures, Conditions, Congestion, Streets, read_closures, read_congestion, read_streets
 
 Progress = Callable[[str], None]
 NEAR_A_STREET_M = 100.0
@@ -92,6 +92,11 @@ class Findings:
             "inputs": known.inputs if known is not None else [],
             "notices": self.notices,
         }
+
+
+def conditions_of(inputs: Inputs, config: Config) -> Conditions:
+    """The district's own speeds, closures and congestion, and the calendar that congestion follows."""
+    return Conditions(config.streets.speeds, inputs.closures, inputs.congestion, inputs.calendar)
 
 
 def read_inputs(

@@ -23,8 +23,7 @@ from planning.assembly import build_problem
 from planning.checking import check
 from planning.config import Config, read_config
 from planning.force import shift_interval
-from planning.inputs import Inputs, read_inputs
-from planning.network import Conditions
+from planning.inputs import Inputs, conditions_of, read_inputs
 from planning.output.backtest_products import BacktestFacts, write_backtest_products
 from planning.output.products import RunFacts, write_hotspot_products, write_plan_products
 from planning.output.runs import run_folder, write_manifest
@@ -95,7 +94,7 @@ def run_plan(
             problem = _problem(spots, inputs, config, date)
         with watch.stage("solve"):
             loss = config.planning.variety_loss
-            plan = solve(problem, seed=seed, effort=effort, variety_loss=loss, progress=_solver_words(progress))
+            plan = solve(problem, seed=seed, effort=effort, variety_loss=loss, progress=solver_words(progress))
             _certify(plan, problem)
         facts = RunFacts(command, config, inputs, risk, spots, cutoff, (start, end), seed, effort)
         with watch.stage("write"):
@@ -265,13 +264,13 @@ def _problem(spots: Hotspots, inputs: Inputs, config: Config, date: str) -> Prob
         inputs.streets,
         date=date,
         roles=config.roles,
-        conditions=Conditions(config.streets.speeds, inputs.closures, inputs.congestion, inputs.calendar),
+        conditions=conditions_of(inputs, config),
         areas=inputs.areas,
         **{name: value for name, value in vars(config.planning).items() if name != "variety_loss"},
     )
 
 
-def _solver_words(progress: Progress) -> Callable[[str, float, float | None], None]:
+def solver_words(progress: Progress) -> Callable[[str, float, float | None], None]:
     """The solver's stages as progress: value, and gap as soon as there is a bound."""
 
     def tell(stage: str, value: float, bound: float | None) -> None:

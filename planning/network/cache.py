@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import geopandas as gpd
@@ -46,15 +47,10 @@ def load(folder: Path, key: dict[str, object]) -> Streets | None:
         for part in _PARTS:
             if hashlib.sha256((folder / f"{name}.{part}").read_bytes()).hexdigest() != told["parts"][part]:
                 raise ValueError(f"{part} isn't what was written")
-        edges = gpd.read_parquet(folder / f"{name}.edges.parquet")
-        nodes_xy = np.load(folder / f"{name}.nodes.npy", allow_pickle=False)
-        more = json.loads((folder / f"{name}.more").read_text(encoding="utf-8"))
-        barred = {mode: np.array(nodes, dtype=np.int64) for mode, nodes in more["barred"].items()}
-        marks = GraphMarks.from_json(more["marks"]) if more["marks"] else None
+        return read_parts(folder, name, dropped=told["dropped"])
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         _LOG.warning("%s: cached streets can't be used (%s): they are read again", header, error)
         return None
-    return Streets(edges, nodes_xy, told["dropped"], barred, more["source_crs"], marks)
 
 
 def save(folder: Path, key: dict[str, object], streets: Streets) -> None:
@@ -62,7 +58,18 @@ def save(folder: Path, key: dict[str, object], streets: Streets) -> None:
     if not is_private(folder, make=True):
         return
     name, own = _name(key), f".{os.getpid()}"
-    parts = {part: folder / f"{own}.{part}" for part in _PARTS}
+    parts = write_parts(folder, own, streets)
+    hashes = {part: hashlib.sha256(path.read_bytes()).hexdigest() for part, path in parts.items()}
+    header = folder / f"{own}.header"
+    told = {"key": key, "parts": hashes, "dropped": dict(streets.dropped)}
+    header.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+    for part, path in [*parts.items(), ("json", header)]:
+        path.replace(folder / f"{name}.{part}")
+
+
+def write_parts(folder: Path, name: str, streets: Streets) -> dict[str, Path]:
+    """Writes `NAME.edges.parquet`, `NAME.nodes.npy` and `NAME.more`; the path of each part."""
+    parts = {part: folder / f"{name}.{part}" for part in _PARTS}
     streets.edges.to_parquet(parts["edges.parquet"], index=False)
     with parts["nodes.npy"].open("wb") as opened:
         np.save(opened, streets.nodes_xy, allow_pickle=False)
@@ -70,12 +77,17 @@ def save(folder: Path, key: dict[str, object], streets: Streets) -> None:
     marks = streets.marks.to_json() if streets.marks is not None else None
     more = {"barred": barred, "source_crs": streets.source_crs, "marks": marks}
     parts["more"].write_text(json.dumps(more, ensure_ascii=False), encoding="utf-8")
-    hashes = {part: hashlib.sha256(path.read_bytes()).hexdigest() for part, path in parts.items()}
-    header = folder / f"{own}.header"
-    told = {"key": key, "parts": hashes, "dropped": dict(streets.dropped)}
-    header.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
-    for part, path in [*parts.items(), ("json", header)]:
-        path.replace(folder / f"{name}.{part}")
+    return parts
+
+
+def read_parts(folder: Path, name: str, *, dropped: Mapping[str, int]) -> Streets:
+    """The streets of `write_parts`. What was changed since shows as an error of the readers, if at all."""
+    edges = gpd.read_parquet(folder / f"{name}.edges.parquet")
+    nodes_xy = np.load(folder / f"{name}.nodes.npy", allow_pickle=False)
+    more = json.loads((folder / f"{name}.more").read_text(encoding="utf-8"))
+    barred = {mode: np.array(nodes, dtype=np.int64) for mode, nodes in more["barred"].items()}
+    marks = GraphMarks.from_json(more["marks"]) if more["marks"] else None
+    return Streets(edges, nodes_xy, dropped, barred, more["source_crs"], marks)
 
 
 def _name(key: dict[str, object]) -> str:

@@ -6,7 +6,7 @@ Tables for spreadsheets go through `hotspot.tables.write_csv`, which keeps a tex
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,11 @@ def write_geojson(frame: gpd.GeoDataFrame, path: str | Path) -> None:
         CrsError: the frame has no coordinate reference system.
     """
     _require_crs(frame, Path(path).name)
+    Path(path).write_bytes(collection(feature_lines(frame)).encode())
+
+
+def feature_lines(frame: gpd.GeoDataFrame) -> list[str]:
+    """The GeoJSON feature of each row, as one line of text."""
     shapes = _rounded(frame.geometry.to_crs(4326))
     columns = {str(name): frame[name].tolist() for name in frame.columns.drop(frame.geometry.name)}
     features = []
@@ -90,8 +95,12 @@ def write_geojson(frame: gpd.GeoDataFrame, path: str | Path) -> None:
         properties = {name: plain(cells[row]) for name, cells in columns.items()}
         feature = {"type": "Feature", "properties": properties, "geometry": shape}
         features.append(json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
-    text = '{"type":"FeatureCollection","features":[\n' + ",\n".join(features) + ("\n" if features else "") + "]}\n"
-    Path(path).write_bytes(text.encode())
+    return features
+
+
+def collection(features: Sequence[str]) -> str:
+    """GeoJSON of features that are text already."""
+    return '{"type":"FeatureCollection","features":[\n' + ",\n".join(features) + ("\n" if features else "") + "]}\n"
 
 
 def _rounded(places: gpd.GeoSeries) -> list[dict[str, Any] | None]:

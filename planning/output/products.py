@@ -21,7 +21,9 @@ from hotspot.situation import situation
 from hotspot.tables import write_csv
 from hotspot.times import recent_shortfall
 from planning.config import Config
-from planning.inputs import Inputs
+from planning.inputs import Inputs, conditions_of
+from planning.network import Conditions
+from planning.operations.night import night_of, save_night
 from planning.output.exports import write_geojson, write_geoparquet, write_gpkg
 from planning.output.mapping.plan_page import Payload, plan_payload, situation_payload
 from planning.output.sheets import index_html, sheet_html
@@ -141,6 +143,11 @@ class RunFacts:
         incidents, history = self.inputs.incidents, self.risk.history
         return situation(incidents, history, categories=self.config.categories or None).as_dict()
 
+    @property
+    def conditions(self) -> Conditions:
+        """What is known of the streets on that evening."""
+        return conditions_of(self.inputs, self.config)
+
     def set_aside(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Rows that aren't used, with their files as seen from the configuration's folder."""
         columns = {name: [moved_out(text, self.config.folder) for text in rows[name]] for name in ("file", "reason")}
@@ -208,7 +215,7 @@ def write_hotspot_products(folder: Path, facts: RunFacts) -> None:
         window=facts.window,
         facts=told,
     )
-    _write_page(folder, payload)
+    write_page(folder, payload)
 
 
 def write_plan_products(folder: Path, plan: Plan, facts: RunFacts) -> str:
@@ -227,8 +234,18 @@ def write_plan_products(folder: Path, plan: Plan, facts: RunFacts) -> str:
     write_gpkg(exports / "plan.gpkg", layers)
     told = facts.page_facts() | {"notices": facts.notices(plan), "statistics": facts.statistics}
     payload = plan_payload(plan, tables, areas=facts.inputs.areas, window=facts.window, facts=told)
-    _write_page(folder, payload)
-    _write_sheets(folder / "sheets", payload)
+    write_page(folder, payload)
+    write_sheets(folder / "sheets", payload)
+    planning = {name: value for name, value in vars(facts.config.planning).items() if name != "variety_loss"}
+    night = night_of(
+        plan,
+        facts.risk,
+        areas=facts.inputs.areas,
+        conditions=facts.conditions,
+        roles=facts.config.roles,
+        planning=planning,
+    )
+    save_night(night, folder)
     if plan.problem.demands and not plan.problem.eligible.any():
         return "infeasible"
     return "partial" if any(each.rule in REQUIRED for each in plan.shortfalls) else "complete"
@@ -251,7 +268,7 @@ def _flat_hotspots(spots: Hotspots) -> gpd.GeoDataFrame:
     return spots.frame.assign(windows=pd.Series(windows, index=spots.frame.index, dtype=object))
 
 
-def _write_page(folder: Path, payload: Payload) -> None:
+def write_page(folder: Path, payload: Payload) -> None:
     """The page's data beside the page: `patrol map` draws from it again."""
     text = json.dumps(payload, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     (folder / "page.json").write_text(text, encoding="utf-8")
@@ -259,7 +276,7 @@ def _write_page(folder: Path, payload: Payload) -> None:
     (folder / "map.html").write_text(page, encoding="utf-8")
 
 
-def _write_sheets(folder: Path, payload: Payload) -> None:
+def write_sheets(folder: Path, payload: Payload) -> None:
     """A page per team that has visits, named by the team's id, and an index of all teams."""
     folder.mkdir()
     sheets = [payload | {"team": team} for team in payload["teams"] if team["visits"]]

@@ -70,7 +70,7 @@ def legs_table(plan: Plan) -> gpd.GeoDataFrame:
     rows: list[dict[str, object]] = []
     mode_of, pairs = [], []
     for team, route in enumerate(plan.routes):
-        if not route:
+        if not route and problem.team_start[team] == problem.team_end[team]:
             continue
         places = [problem.team_start[team], *problem.demand_place[route], problem.team_end[team]]
         mode = int(problem.team_mode[team])

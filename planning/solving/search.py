@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,13 +44,15 @@ EFFORTS = {
     ),
 }
 PYVRP_SHARE = 0.4  # of the time left
-LONG = 15  # visits of a route, on average, from which PyVRP is asked before prices are
+LONG = 15  # visits of a route, on average, from which prices take so long that searches find more in the time
+PRICE_SHARE = {False: 0.55, True: 0.25}  # of the time left, by whether routes are long
 FAR = 0.015  # gap after the first dive above which it is asked too
 PYVRP_MOST = 40_000  # teams x demands above which its profiles cost more than they give
 CHUNK = 1_000  # rounds between two looks at the clock
 HOT, COLD = 1.0, 0.01  # temperatures of the search, in typical values of a demand
+HOT_LONG = 0.3  # where routes are long and the best plan isn't to be left far behind
 HOT_AGAIN = 0.05  # and of a polish
-AGAIN_SHARE = 0.6  # of the time left, for another search
+AGAIN_SHARE = {False: 0.6, True: 0.4}  # of the time left, for another search, by whether routes are long
 DIVE_LABELS = 50_000
 PACKED_MOST = 1_500  # columns: branch and bound over more finds no better plan in the same time
 CONVERGED = {False: 1e-4, True: 3e-4}  # how near the LP the bound has to come, the second where a round takes long
@@ -65,6 +67,7 @@ def solve(
     effort: str = "normal",
     time_limit_s: float | None = None,
     variety_loss: float = 0.0,
+    start: Sequence[Sequence[int]] | None = None,
     progress: Progress | None = None,
 ) -> Plan:
     """The best plan found, with an upper bound on every plan.
@@ -75,6 +78,9 @@ def solve(
 
     `variety_loss` above 0 draws a plan, by `seed`, that loses at most this share of the best one's score, and its
     times inside the slack of its visits; `plan.variety` tells how hard it is to foresee.
+
+    `start` are routes, one list of demands per team, that the search begins from if they hold and nothing it makes
+    itself is better.
 
     `progress(stage, value, bound)` is called after each stage; the bound is None while nothing better than the sum of
     all values is known.
@@ -93,7 +99,7 @@ def solve(
     if effort not in EFFORTS:
         raise ConfigError(f"effort '{effort}' isn't known; fix: use one of {', '.join(EFFORTS)}")
     ends = None if time_limit_s is None else time.monotonic() + time_limit_s
-    work = _Work(problem, EFFORTS[effort], seed, ends, progress)
+    work = _Work(problem, EFFORTS[effort], seed, ends, progress, start)
     notes: tuple[str, ...] = ()
     drawn: Drawn | None = None
     try:
@@ -126,11 +132,13 @@ class _Work:
     seed: int
     ends: float | None
     progress: Progress | None
+    start: Sequence[Sequence[int]] | None
     x: Instance = field(init=False)
     best: Routes = field(init=False)
     score: float = field(init=False)
     bound: float = field(init=False)  # of the score
     certified: bool = False
+    long: bool = False
     too_long: int = 0  # rounds in which some pricing ran out of labels
 
     def __post_init__(self) -> None:
@@ -150,15 +158,17 @@ class _Work:
         search = make_search(self.problem, self.x, seed=self.seed)
         insert_by_regret(search)
         self._take(search.best_routes())
+        if self.start is not None:
+            self._take([list(route) for route in self.start])
+            search.restart(self.best)
         self._tell("construct")
         pool = Pool(self.problem, self.x)
         self._anneal(search, pool, self.effort.rounds, HOT, self._until(0.08))
         self._tell("improve")
-        if sum(map(len, self.best)) > LONG * sum(map(bool, self.best)):
-            self._second_engine(pool)
+        self.long = sum(map(len, self.best)) > LONG * sum(map(bool, self.best))
         generation = Generation(pool, labels=self.effort.labels)
         generation.first_guess(self.best)
-        left = self._price(generation, self.effort.pricings, 0.55)
+        left = self._price(generation, self.effort.pricings, PRICE_SHARE[self.long])
         self._tell("price")
         if self.too_long > INCOMPLETE_MOST:
             self._long_routes(search, pool)
@@ -172,7 +182,7 @@ class _Work:
                 dived = rows
                 self._tell("dive")
             else:
-                self._again(pool, search, HOT_AGAIN if generation.is_large else HOT)
+                self._again(pool, search, HOT_AGAIN if generation.is_large else HOT_LONG if self.long else HOT)
                 self._tell("improve")
             if self._done():
                 break
@@ -263,7 +273,7 @@ class _Work:
     def _again(self, pool: Pool, search: Search, hot: float) -> None:
         """Another search from the best plan."""
         search.restart(self.best)
-        self._anneal(search, pool, self.effort.polish, hot, self._until(AGAIN_SHARE, least_s=1.0))
+        self._anneal(search, pool, self.effort.polish, hot, self._until(AGAIN_SHARE[self.long], least_s=1.0))
 
     def _pack(self, generation: Generation) -> None:
         """Branch and bound over the columns that lose least at the best prices."""

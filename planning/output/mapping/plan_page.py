@@ -108,7 +108,7 @@ def _teams(plan: Plan, tables: PlanTables) -> list[Payload]:
     world = plan.problem.world
     assert world is not None
     visits = tables.visits
-    legs = tables.legs.to_crs("EPSG:4326")
+    legs = legs_payload(tables.legs)
     rows = []
     for index, (_, team) in enumerate(world.teams.iterrows()):
         begin, end = (world.origin + pd.Timedelta(seconds=float(s)) for s in plan.problem.shift_s[index])
@@ -122,19 +122,20 @@ def _teams(plan: Plan, tables: PlanTables) -> list[Payload]:
                 "shift": {"start": begin.isoformat(), "end": end.isoformat()},
                 "status": "blocked" if reason else "planned" if len(own) else "idle",
                 "reason": reason,
-                "legs": [
-                    {
-                        "sequence": int(leg.sequence),
-                        "travel_s": int(leg.travel_s),
-                        "travel_m": float(leg.travel_m),
-                        "line": _path(leg.geometry),
-                    }
-                    for leg in legs[legs["team_id"] == team["id"]].itertuples()
-                ],
+                "legs": legs.get(team["id"], []),
                 "visits": own.assign(place="").to_dict("records"),
             }
         )
     return rows
+
+
+def legs_payload(legs: gpd.GeoDataFrame) -> dict[str, list[Payload]]:
+    """The legs of each team that has any, in their order."""
+    by_team: dict[str, list[Payload]] = {}
+    for leg, line in zip(legs.itertuples(), legs.geometry.to_crs("EPSG:4326"), strict=True):
+        told = {"sequence": int(leg.sequence), "travel_s": int(leg.travel_s), "travel_m": float(leg.travel_m)}
+        by_team.setdefault(str(leg.team_id), []).append(told | {"line": _path(line)})
+    return by_team
 
 
 def _points(points: gpd.GeoDataFrame | None) -> list[Payload]:
@@ -161,7 +162,7 @@ def _catchments(world: World) -> Payload:
         "points": [
             {
                 "point_id": str(world.points["id"].iloc[row.place]),
-                "rings": _rings(row.geometry),
+                "rings": rings_of(row.geometry),
                 "half_min": round(row.half_min, 1),
                 "most_min": round(row.most_min, 1),
             }
@@ -176,7 +177,7 @@ def _areas(areas: Areas | None) -> list[Payload]:
     frame = areas.frame.to_crs("EPSG:4326")
     shapes = shapely.simplify(frame.geometry.to_numpy(), 2e-5)
     return [
-        {"id": area.id, "name": area.name, "street": area.street, "rings": _rings(shape)}
+        {"id": area.id, "name": area.name, "street": area.street, "rings": rings_of(shape)}
         for area, shape in zip(frame[["id", "name", "street"]].itertuples(index=False), shapes, strict=True)
     ]
 
@@ -212,7 +213,7 @@ def _cells(spots: Hotspots, hours: npt.NDArray[np.int64]) -> Payload:
     shapes = risk.grid.cells.geometry.iloc[shown].to_crs("EPSG:4326")
     names = risk.grid.cells["cell_id"].iloc[shown]
     return {
-        "rings": {name: _rings(shape)[0] for name, shape in zip(names, shapes, strict=True)},
+        "rings": {name: rings_of(shape)[0] for name, shape in zip(names, shapes, strict=True)},
         "risk": {name: _short(risk.expected[c, hours]) for name, c in zip(names, shown, strict=True)},
     }
 
@@ -228,7 +229,7 @@ def _hotspots(spots: Hotspots, hours: npt.NDArray[np.int64]) -> list[Payload]:
             {
                 "id": spot.hotspot_id,
                 "rank": int(spot.rank),
-                "rings": _rings(shape),
+                "rings": rings_of(shape),
                 "windows": [{"start": a.isoformat(), "end": b.isoformat()} for a, b in spot.windows],
                 **{name: round(float(getattr(spot, name)), 4) for name in ("expected", "lower", "upper")},
                 "observed": int(spot.observed),
@@ -251,7 +252,7 @@ def _path(line: shapely.LineString) -> list[list[float]]:
     return [[round(x, 5), round(y, 5)] for x, y in shapely.get_coordinates(line).tolist()]
 
 
-def _rings(shape: shapely.Polygon | shapely.MultiPolygon) -> list[list[list[float]]]:
+def rings_of(shape: shapely.Polygon | shapely.MultiPolygon) -> list[list[list[float]]]:
     """Outer rings first to last, each followed by its holes."""
     polygons: Sequence[shapely.Polygon] = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
     return [_path(ring) for polygon in polygons for ring in (polygon.exterior, *polygon.interiors)]
