@@ -194,9 +194,11 @@ def replan(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished plan")],
     out: Out,
     at: Annotated[str, typer.Option("--at", help="the moment from which the rest is planned again, local time")],
-    incidents: Annotated[Path | None, typer.Option("--incidents", help="incidents that came in since")] = None,
-    closures: Annotated[Path | None, typer.Option("--closures", help="streets that are closed from now on")] = None,
-    demands: Annotated[Path | None, typer.Option("--demands", help="more visits that are wanted")] = None,
+    incidents: Annotated[list[Path] | None, typer.Option("--incidents", help="incidents that came in since")] = None,
+    closures: Annotated[
+        list[Path] | None, typer.Option("--closures", help="streets that are closed from now on")
+    ] = None,
+    demands: Annotated[list[Path] | None, typer.Option("--demands", help="more visits that are wanted")] = None,
     absent: Annotated[list[str] | None, typer.Option("--absent", help="a team that leaves now")] = None,
     cancel: Annotated[list[str] | None, typer.Option("--cancel", help="a demand or hotspot no longer wanted")] = None,
     seed: Seed = 0,
@@ -208,12 +210,28 @@ def replan(
     from planning.jobs.replan import run_replan
 
     done = run_replan(
-        run, at=at, out=out, incidents=incidents, closures=closures, demands=demands, absent=_ids(absent), cancel=_ids(cancel),
-        seed=seed, effort=effort.value, force=force, progress=_say,
+        run, at=at, out=out, incidents=incidents or (), closures=closures or (), demands=demands or (),
+        absent=_ids(absent), cancel=_ids(cancel), seed=seed, effort=effort.value, force=force, progress=_say,
     )  # fmt: skip
     _tell(done.manifest, done.lines, as_json)
     if done.manifest["status"] != "complete":
         raise typer.Exit(UNPLANNED)
+
+
+@app.command()
+def watch(
+    config: ConfigPath,
+    inbox: Annotated[Path, typer.Option("--inbox", help="folder in which files arrive")],
+    out: Annotated[Path, typer.Option("--out", help="folder of all runs of the night; `live.html` shows the latest")],
+    date: Annotated[str | None, typer.Option("--date", help="local date of the shifts; default: today")] = None,
+    seed: Seed = 0,
+    effort: EffortOption = Effort.normal,
+) -> None:
+    """The dynamic push: files that arrive are applied once, the rest of the night is planned again, the page follows."""
+    from planning.jobs.watch import run_watch
+
+    done = run_watch(config, inbox=inbox, out=out, date=date, seed=seed, effort=effort.value, progress=_say, tell=_line)
+    typer.echo(f"{done}: the last plan of the night")
 
 
 @app.command("map")
@@ -274,6 +292,11 @@ def _tell(manifest: dict[str, Any], lines: list[str], as_json: bool) -> None:
         typer.echo(json.dumps(manifest, ensure_ascii=False, indent=2))
     else:
         typer.echo("\n".join(lines))
+
+
+def _line(text: str) -> None:
+    """What happened, for a log: one line on standard error, also where that is no terminal."""
+    typer.echo(text, err=True)
 
 
 def _say(stage: str) -> None:

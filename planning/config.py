@@ -124,6 +124,19 @@ class PlanningConfig:
 
 
 @dataclass(frozen=True)
+class WatchConfig:
+    """How `patrol watch` hears and tells: `poll_s` between two looks at the inbox; `channel` of a PostGIS database that
+    notifies of new incidents ('' = none). New plans are copied to `push_folder` and posted to `push_url`, signed with the
+    secret in the environment variable `push_secret_env`; '' = not at all."""
+
+    poll_s: float = 2.0
+    channel: str = ""
+    push_folder: Path | None = None
+    push_url: str = ""
+    push_secret_env: str = ""
+
+
+@dataclass(frozen=True)
 class Config:
     """A district's whole configuration; every path is already below `folder`, the folder of the file."""
 
@@ -137,6 +150,7 @@ class Config:
     roles: Mapping[str, tuple[str, ...]]  # activity -> the roles that may do it
     hotspots: HotspotsConfig
     planning: PlanningConfig
+    watch: WatchConfig = WatchConfig()
 
     def echo(self) -> dict[str, Any]:
         """Everything in effect, defaults too, in the shape of the TOML file and ready for JSON.
@@ -187,6 +201,7 @@ def parse_config(table: Mapping[str, Any], *, folder: Path, path: str = "patrol.
         roles=_roles(root.table("roles")),
         hotspots=_hotspots(root.table("hotspots")),
         planning=_planning(root.table("planning")),
+        watch=_watch(root.table("watch"), folder),
     )
     root.finish()
     if root.faults:
@@ -330,6 +345,25 @@ def _hotspots(table: TomlTable) -> HotspotsConfig:
     )
     table.finish()
     return found
+
+
+def _watch(table: TomlTable, folder: Path) -> WatchConfig:
+    channel = table.text("channel", "")
+    if channel and not re.fullmatch("[a-z_][a-z0-9_]{0,62}", channel):
+        table.fault("channel", "not a name of a channel", "use small letters, digits and _", channel)
+    url = table.text("push_url", "")
+    if url and not re.match("https?://[^/]", url):
+        table.fault("push_url", "not an address", "write http:// or https:// and a host", url)
+    secret = table.text("push_secret_env", "")
+    if url and not secret:
+        table.fault("push_secret_env", "missing", "name the environment variable that holds the secret of push_url")
+    return WatchConfig(
+        poll_s=table.number("poll_s", WatchConfig.poll_s, above=0),
+        channel=channel,
+        push_folder=Path(os.path.normpath(folder / text)) if (text := table.text("push_folder", "")) else None,
+        push_url=url,
+        push_secret_env=secret,
+    )
 
 
 def _planning(table: TomlTable) -> PlanningConfig:

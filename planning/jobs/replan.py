@@ -39,11 +39,12 @@ def run_replan(
     *,
     at: str,
     out: Path,
-    incidents: Path | None = None,
-    closures: Path | None = None,
-    demands: Path | None = None,
+    incidents: Sequence[Path] = (),
+    closures: Sequence[Path] = (),
+    demands: Sequence[Path] = (),
     absent: Sequence[str] = (),
     cancel: Sequence[str] = (),
+    others: Sequence[Path] = (),
     seed: int = 0,
     effort: str = "quick",
     force: bool = False,
@@ -53,6 +54,7 @@ def run_replan(
 
     `incidents` that came in since raise the risk; `closures` hold from now on, besides those of before; `demands` are
     more wanted visits, `cancel` ids of demands or of hotspots that are no longer wanted; `absent` teams leave now.
+    `others` are files that these came from; the manifest names them.
 
     Raises ConfigError (arguments), InputError (the run or a file can't be used), PlanError (the plan breaks a rule,
     which is our fault), OutputError (`out` can't be written or exists).
@@ -63,7 +65,7 @@ def run_replan(
             manifest, config = _opened(run)
             night = load_night(run)
             now = parse_instant(at, night.zone)
-            inputs = [_entry(path) for path in (closures, demands) if path is not None]
+            inputs = [_entry(path) for path in (*closures, *demands, *others)]
             conditions = replace(night.conditions, closures=_closures(closures, night))
             asked = replace(night, conditions=conditions)
             stand = standing(asked, now_s=_seconds(night, now), absent=absent)
@@ -72,7 +74,8 @@ def run_replan(
             asked = asked if renewal is None else renewal.night
             inputs += [] if known is None else known.inputs
         with watch.stage("demands"):
-            asked = _with_demands(asked, demands, now)
+            for path in demands:
+                asked = _with_demands(asked, path)
             asked = _without(asked, cancel, keep=stand.frozen["demand_id"].tolist())
             rest = rest_of(asked, stand)
         with watch.stage("solve"):
@@ -108,27 +111,32 @@ def _entry(path: Path) -> dict[str, Any]:
     return {"path": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
 
 
-def _closures(path: Path | None, night: Night) -> Closures | None:
-    before = night.conditions.closures
-    if path is None:
-        return before
-    found = read_closures(path, crs=night.demands.crs.to_string(), timezone=night.zone)
-    if before is None:
-        return found
-    return Closures(gpd.GeoDataFrame(pd.concat([before.frame, found.frame], ignore_index=True), crs=found.frame.crs))
+def _closures(paths: Sequence[Path], night: Night) -> Closures | None:
+    """Those of before and those of the files."""
+    crs = night.demands.crs
+    known = [night.conditions.closures] if night.conditions.closures is not None else []
+    known += [read_closures(path, crs=crs.to_string(), timezone=night.zone) for path in paths]
+    if not known:
+        return None
+    return Closures(gpd.GeoDataFrame(pd.concat([each.frame for each in known], ignore_index=True), crs=crs))
+
+
+def read_new_incidents(paths: Sequence[Path], night: Night, config: Config) -> Incidents:
+    """Incidents in the form that the configuration tells, of the night's communities. Raises InputError."""
+    asked = config.incidents
+    return read_incidents(
+        list(paths), timezone=night.zone, crs=config.district.crs, columns=asked.columns, datum=asked.datum,
+        areas=night.areas, categories=config.categories or None, max_rejected_share=asked.max_rejected_share,
+        time_formats=asked.time_formats, coordinate_forms=asked.coordinate_forms, same_id=asked.same_id,
+    )  # fmt: skip
 
 
 def _renewal(
-    run: Path, night: Night, config: Config, path: Path | None, now: pd.Timestamp, frozen: Sequence[str]
+    run: Path, night: Night, config: Config, paths: Sequence[Path], now: pd.Timestamp, frozen: Sequence[str]
 ) -> tuple[Incidents | None, Renewal | None]:
-    if path is None:
+    if not paths:
         return None, None
-    asked = config.incidents
-    incidents = read_incidents(
-        path, timezone=night.zone, crs=config.district.crs, columns=asked.columns, datum=asked.datum, areas=night.areas,
-        categories=config.categories or None, max_rejected_share=asked.max_rejected_share,
-        time_formats=asked.time_formats, coordinate_forms=asked.coordinate_forms, same_id=asked.same_id,
-    )  # fmt: skip
+    incidents = read_new_incidents(paths, night, config)
     manifest = json.loads((run / MANIFEST).read_bytes())
     first = manifest.get("risk_as_of", manifest["as_of"])
     spots = gpd.read_file(run / "hotspots.geojson")
@@ -151,10 +159,8 @@ def _with_windows(spots: gpd.GeoDataFrame, night: Night) -> gpd.GeoDataFrame:
     return spots.assign(windows=[pairs(told) for told in spots["windows"]])
 
 
-def _with_demands(night: Night, path: Path | None, now: pd.Timestamp) -> Night:
+def _with_demands(night: Night, path: Path) -> Night:
     """The night with the demands of a file: a stop of its own for each."""
-    if path is None:
-        return night
     made = read_demands(path, night)
     return replace(
         night, demands=gpd.GeoDataFrame(pd.concat([night.demands, made], ignore_index=True), crs=night.demands.crs)
