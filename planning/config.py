@@ -402,7 +402,7 @@ def _planning(table: TomlTable) -> PlanningConfig:
 def _plain(value: Any, folder: Path) -> Any:
     """The value as TOML and JSON would have it; what isn't set is left out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {key: _plain(inner, folder) for key, inner in vars(value).items() if inner not in (None, {}, ())}
+        return {key: _plain(inner, folder) for key, inner in vars(value).items() if inner not in (None, {}, (), "")}
     if isinstance(value, Path):
         return Path(os.path.relpath(value, folder)).as_posix()
     if isinstance(value, Mapping):

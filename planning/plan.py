@@ -178,18 +178,22 @@ def work_s(problem: Problem, team: int, route: Sequence[int]) -> float:
 def timetable(
     problem: Problem, routes: Sequence[Sequence[int]], start_s: Mapping[int, float] | None = None
 ) -> Schedule:
-    """When each team is where: services start as early as they can, or at `start_s`; nobody leaves home too early."""
+    """When each team is where: services start as early as they can, or at `start_s`; nobody leaves home too early.
+
+    A team that starts elsewhere than where it ends is out already: it sets out at once and waits where it is wanted.
+    """
     given = start_s or {}
     rows: list[tuple[int, int, int, float, float, float, float, float]] = []
     for team, route in enumerate(routes):
         mode, here, free_s = problem.team_mode[team], problem.team_start[team], float(problem.shift_s[team, 0])
+        is_out = here != problem.team_end[team]
         for sequence, demand in enumerate(route, start=1):
             there = problem.demand_place[demand]
             leg_s = float(problem.travel_s[mode, here, there])
             leg_m = np.nan if problem.travel_m is None else float(problem.travel_m[mode, here, there])
             earliest = float(problem.window_s[demand, 0])
             start = max(free_s + leg_s, earliest, given.get(demand, earliest))
-            arrive = free_s + leg_s if sequence > 1 else start
+            arrive = free_s + leg_s if sequence > 1 or is_out else start
             free_s, here = start + float(problem.dwell_s[demand]), there
             rows.append((team, sequence, demand, arrive, start, free_s, leg_s, leg_m))
     columns = list(zip(*rows, strict=True)) or [()] * 8

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from hotspot.errors import Fault, InputError
+from hotspot.times import parse_local
 
 
 @dataclass
@@ -55,3 +56,15 @@ class RowFaults:
         """Raises InputError with all faults in the order of the rows, if there are any."""
         if self.faults:
             raise InputError(sorted(self.faults, key=lambda fault: fault.row or 0))
+
+
+def local_times(faults: RowFaults, text: pd.Series, timezone: str) -> pd.Series:
+    """The instants of a column of dates or times, local unless they have an offset; NaT where it is empty or at fault."""
+    times = pd.Series(pd.NaT, index=text.index, dtype=f"datetime64[us, {timezone}]")
+    told = text[text != ""]
+    if len(told):
+        found, reasons = parse_local(told.reset_index(drop=True), timezone=timezone)
+        bad = pd.Series(reasons.to_numpy() != "", index=told.index).reindex(text.index, fill_value=False)
+        faults.add(bad, str(text.name), text, "not a time", "write 2024-11-29 or 2024-11-29T18:00")
+        times.loc[told.index] = found.to_numpy()
+    return times

@@ -27,7 +27,7 @@ from planning.output.products import REQUIRED
 from planning.output.replan_products import ReplanFacts, write_replan_products
 from planning.output.runs import MANIFEST, run_folder, verify, write_manifest
 from planning.pipeline import Progress, Run, Stopwatch, solver_words
-from planning.row_faults import RowFaults
+from planning.row_faults import RowFaults, local_times
 from planning.solving.search import solve
 
 DEMAND_COLUMNS = ("id", "lon", "lat", "activity", "window_start", "window_end")
@@ -197,10 +197,9 @@ def read_demands(path: Path, night: Night) -> gpd.GeoDataFrame:
         faults.add(~(numbers[name] > 0), name, given, "not a positive number", "give a number, or leave it empty")
     required = text["required"] if "required" in text else pd.Series("", index=text.index)
     faults.one_of("required", required, ("yes", "no", ""))
-    times = {}
-    for name in ("window_start", "window_end"):
-        times[name] = pd.Series([_moment(value, night.zone) for value in text[name]], index=text.index)
-        faults.add(times[name].isna(), name, text[name], "not a time", "write 2024-11-29T20:30")
+    times = {name: local_times(faults, text[name], night.zone) for name in ("window_start", "window_end")}
+    for name in times:
+        faults.add(text[name] == "", name, None, "missing", "write 2024-11-29T20:30")
     late = times["window_end"] < times["window_start"]
     faults.add(
         late, "window_end", text["window_end"], "isn't after the start", "exchange start and end, or correct them"
@@ -216,13 +215,6 @@ def read_demands(path: Path, night: Night) -> gpd.GeoDataFrame:
         },
         geometry=place, crs=night.demands.crs,
     )  # fmt: skip
-
-
-def _moment(text: str, zone: str) -> pd.Timestamp:
-    try:
-        return parse_instant(text, zone)
-    except ConfigError:
-        return pd.NaT  # type: ignore[return-value]
 
 
 def _without(night: Night, cancel: Sequence[str], *, keep: Sequence[str]) -> Night:

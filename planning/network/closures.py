@@ -13,12 +13,11 @@ import shapely
 from hotspot.errors import Fault, InputError
 from hotspot.reading.layers import read_layer
 from hotspot.reading.source import local_path
-from hotspot.times import parse_local
 from planning.network.modes import SPEEDS
 from planning.network.nearest import nearest_segments
 from planning.network.splitting import Ints
 from planning.network.streets import Streets
-from planning.row_faults import RowFaults
+from planning.row_faults import RowFaults, local_times
 
 COLUMNS = ("id", "name", "modes", "start", "end")
 _INSIDE_M = 1.0  # a street that only touches a closed area stays open
@@ -71,7 +70,7 @@ def read_closures(path: str | os.PathLike[str], *, crs: str, timezone: str) -> C
     empty = pd.Series(shapely.is_missing(shapes) | shapely.is_empty(shapes), index=rows)
     faults.add(empty, "geometry", None, "missing", "draw what is closed, or delete the row")
     modes = _modes(faults, text["modes"])
-    start, end = (_instants(faults, text[name], timezone) for name in ("start", "end"))
+    start, end = (local_times(faults, text[name], timezone) for name in ("start", "end"))
     faults.add(end <= start, "end", text["end"], "isn't after the start", "exchange start and end, or correct them")
     faults.raise_any()
     if frame.crs is None:
@@ -87,17 +86,6 @@ def _modes(faults: RowFaults, text: pd.Series) -> pd.Series:
     wrong = split.map(lambda modes: any(mode not in SPEEDS for mode in modes))
     faults.add(wrong, "modes", text, "unknown mode", f"use {', '.join(SPEEDS)}, parted by semicolons")
     return split.map(lambda modes: modes or tuple(SPEEDS))
-
-
-def _instants(faults: RowFaults, text: pd.Series, timezone: str) -> pd.Series:
-    times = pd.Series(pd.NaT, index=text.index, dtype=f"datetime64[us, {timezone}]")
-    told = text[text != ""]
-    if len(told):
-        found, reasons = parse_local(told.reset_index(drop=True), timezone=timezone)
-        bad = pd.Series(reasons.to_numpy() != "", index=told.index).reindex(text.index, fill_value=False)
-        faults.add(bad, str(text.name), text, "not a time", "write 2024-11-29 or 2024-11-29T18:00")
-        times.loc[told.index] = found.to_numpy()
-    return times
 
 
 def _closed(streets: Streets, shape: shapely.Geometry) -> Ints:

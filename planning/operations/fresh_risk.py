@@ -1,9 +1,10 @@
-"""What incidents of the evening change about the risk of the rest of it: near repeats, and a little more history.
+"""What incidents of the evening change about the risk of the rest of it: near repeats, and what is known of a cell's rate.
 
 Near repeats as in Knox, E. G. (1964), The detection of space-time interactions, Applied Statistics 13(1), 25-29,
 doi:10.2307/2985220: the pairs of incidents beyond those that chance would have, per incident, are what one incident
 brings after it. Only bands of the district's own table that are significant count, so a district without near repeats
-gets none.
+gets none. The rate of a cell is known as a gamma distribution, so counts that were recorded since make it (shape + count) /
+(shape + expected count) times what it was: the conjugate update of a Poisson rate.
 """
 
 from __future__ import annotations
@@ -63,15 +64,16 @@ def added_risk(
     times: Sequence[pd.Timestamp],
     weight: Floats,
     repeats: Sequence[Repeats],
-    half_life_weeks: float,
-    level_per_week: float,
+    shape: Floats,
+    until: pd.Timestamp,
 ) -> Floats:
     """(C, H) expected incidents that new ones add to those `expected` (C, H) in the hours that begin at `starts`.
 
     Each incident, at `xy` (n, 2) metres and one of the `times`, with its `weight` (n,), adds the near repeats of its
     age in cells whose centre lies in the band, in proportion to their risk, and in hours as busy as the district's are;
-    and to its own cell what it weighs in an exponentially fading mean of the half-life. Hours before it get nothing.
-    No incidents, or an empty forecast, add zeros.
+    hours before it get nothing. A cell with new incidents has its rate updated with them, its gamma `shape` (C,) and what
+    was expected in the hours before `until`; it never falls, since others may have been recorded elsewhere. No
+    incidents, or an empty forecast, add zeros.
     """
     added = np.zeros_like(expected)
     hourly = expected.sum(axis=0)
@@ -79,10 +81,8 @@ def added_risk(
         return added
     mean = hourly.mean()
     share_of_day = hourly / mean / HOURS_OF_DAY
-    share_of_week = hourly / level_per_week if level_per_week > 0 else np.zeros_like(hourly)
     of_cell, centres = expected.sum(axis=1), grid.centres_xy
     cells = grid.locate(xy)
-    fresh = 1.0 - 0.5 ** (1.0 / half_life_weeks)
     for place, time, amount, cell in zip(xy, times, weight, cells, strict=True):
         age_days = (starts - time).total_seconds().to_numpy() / 86_400.0
         later = age_days > -1.0 / HOURS_OF_DAY  # the hour it happened in isn't over
@@ -94,8 +94,10 @@ def added_risk(
             where = _in_proportion(of_cell, inside)
             days = band.to_days - band.from_days
             added += amount * band.expected / days * np.outer(where, np.where(when, share_of_day, 0.0))
-        added[cell] += amount * fresh * np.where(later, share_of_week, 0.0)
-    return added
+    count = np.bincount(cells, weights=weight, minlength=len(expected))
+    before = expected[:, starts < until].sum(axis=1)
+    risen = np.where(count > 0, np.maximum((shape + count) / (shape + before), 1.0), 1.0)
+    return added + expected * (risen - 1.0)[:, None]
 
 
 def _in_proportion(of_cell: Floats, inside: npt.NDArray[np.bool_]) -> Floats:

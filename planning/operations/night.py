@@ -22,7 +22,6 @@ import pandas as pd
 from hotspot.areas import Areas
 from hotspot.calendars import Calendar
 from hotspot.errors import Fault, InputError
-from hotspot.forecasting.memory import likely_half_life
 from hotspot.forecasting.risk import Risk
 from planning.force import shift_interval
 from planning.network import Closures, Conditions, Congestion, Streets
@@ -50,9 +49,8 @@ class Night:
 
     `demands`: every wanted visit, served or not, as `make_demands` gives them, with `required`; `visits`: one row per
     visit by team and order, `home_s` when each team that has visits is back. `cells_of` has the cell ids of each
-    hotspot. `absent` teams have left at that second. `half_life_weeks` and `level_per_week` are the risk's: how fast
-    an incident's weight fades, and the incidents of an ordinary week. `counted` are digests of later incidents that
-    the risk has taken in, `now_s` is the moment of the last re-planning.
+    hotspot, `shape` the gamma shape of each cell's rate. `absent` teams have left at that second. `counted` are digests
+    of later incidents that the risk has taken in, `now_s` is the moment of the last re-planning.
     """
 
     origin: pd.Timestamp
@@ -67,8 +65,7 @@ class Night:
     cells_of: Mapping[str, Sequence[str]]
     roles: Mapping[str, Sequence[str]]
     planning: Mapping[str, Any]
-    half_life_weeks: float
-    level_per_week: float
+    shape: Mapping[str, float]
     absent: Mapping[str, float] = field(default_factory=dict)
     counted: tuple[str, ...] = ()
     now_s: float | None = None
@@ -118,8 +115,7 @@ def night_of(
         },
         roles=roles,
         planning=planning,
-        half_life_weeks=likely_half_life(risk.history, risk.grid),
-        level_per_week=float(risk.estimate.per_week.sum()),
+        shape={str(cell): float(k) for cell, k in zip(cell_id, risk.estimate.place_shape, strict=True)},
     )
 
 
@@ -195,8 +191,6 @@ def _facts(night: Night) -> dict[str, Any]:
         "timezone": night.zone,
         "crs": night.demands.crs.to_string(),
         "now_s": night.now_s,
-        "half_life_weeks": night.half_life_weeks,
-        "level_per_week": night.level_per_week,
         "planning": {name: _told(value) for name, value in night.planning.items()},
         "roles": {activity: list(roles) for activity, roles in night.roles.items()},
         "speeds": {mode: dict(kmh) for mode, kmh in night.conditions.speeds.items()},
@@ -209,6 +203,7 @@ def _facts(night: Night) -> dict[str, Any]:
         "teams": _rows(night.teams[list(TEAM_FIELDS)]),
         "visits": _rows(night.visits[VISIT_COLUMNS]),
         "home_s": dict(night.home_s),
+        "shape": dict(night.shape),
         "cells_of": {spot: list(cells) for spot, cells in night.cells_of.items()},
     }  # fmt: skip
 
@@ -233,8 +228,7 @@ def _night(facts: Mapping[str, Any], folder: Path) -> Night:
         planning={
             name: tuple(value) if isinstance(value, list) else value for name, value in facts["planning"].items()
         },
-        half_life_weeks=facts["half_life_weeks"],
-        level_per_week=facts["level_per_week"],
+        shape=facts["shape"],
         absent=facts["absent"],
         counted=tuple(facts["counted"]),
         now_s=facts["now_s"],

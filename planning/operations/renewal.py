@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
+from scipy import stats
 
 from hotspot.grid import Grid, make_grid
 from planning.demand import make_demands
@@ -22,6 +23,7 @@ from planning.operations.night import Night
 
 Ints = npt.NDArray[np.int64]
 HOUR = pd.Timedelta(hours=1)
+BEYOND_CHANCE = 1e-3  # that so many are recorded by chance in a cell, of all that have any
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +117,7 @@ def renewed(
     added = added_risk(
         risk.expected, risk.starts, risk.grid, xy=new.loc[counts, ["x", "y"]].to_numpy(dtype=float),
         times=list(new.loc[counts, "time"]), weight=weight[counts], repeats=repeats_of(near_repeats),
-        half_life_weeks=night.half_life_weeks, level_per_week=night.level_per_week,
+        shape=np.array([night.shape[cell] for cell in risk.grid.cells["cell_id"]]), until=now,
     )  # fmt: skip
     factor = np.divide(risk.expected + added, risk.expected, out=np.ones_like(added), where=risk.expected > 0)
     after = TonightRisk(
@@ -135,7 +137,7 @@ def renewed(
     open_ = demands[(demands["window_end"] >= now) & ~demands["demand_id"].isin(frozen)]
     taken = {cell for spot in open_["hotspot_id"].unique() for cell in night.cells_of.get(spot, ())}
     fresh = _fresh_places(
-        night, after, places, list(activity[counts]), now, taken=taken, least=_least_rate(night, risk, hotspots)
+        night, risk, after, places, list(activity[counts]), now, taken=taken, least=_least_rate(night, risk, hotspots)
     )
     return Renewal(
         _with_demands_of(night, fresh, now), after, factor, fresh, int(counts.sum()), int(later.sum()), int(known.sum())
@@ -167,15 +169,19 @@ def _worth_now(night: Night, before: TonightRisk, after: TonightRisk) -> gpd.Geo
 
 
 def _fresh_places(
-    night: Night, after: TonightRisk, places: Floats, activities: Sequence[str], now: pd.Timestamp, *,
-    taken: Collection[str], least: float,
+    night: Night, before: TonightRisk, after: TonightRisk, places: Floats, activities: Sequence[str], now: pd.Timestamp,
+    *, taken: Collection[str], least: float,
 ) -> FreshPlaces:  # fmt: skip
-    """Cells with a new incident, not `taken` by a hotspot that is still to be visited, that now expect `least` an hour."""
+    """Cells, not `taken` by a hotspot that is still to be visited, with new incidents, that now expect `least` an hour or
+    have seen more of them than chance has it."""
     left = np.flatnonzero(after.starts + HOUR > now)
     names = after.grid.cells["cell_id"].to_numpy()
     cell_of = after.grid.locate(places)
     rate = after.expected[:, left].mean(axis=1) if len(left) else np.zeros(len(names))
-    hot = [int(c) for c in np.unique(cell_of) if names[c] not in taken and len(left) and rate[c] >= least]
+    count = np.bincount(cell_of, minlength=len(names))
+    chance = stats.poisson.sf(count - 1, before.expected[:, before.starts < now].sum(axis=1))
+    is_hot = (rate >= least) | (chance < BEYOND_CHANCE)
+    hot = [int(c) for c in np.unique(cell_of) if len(left) and is_hot[c] and names[c] not in taken]
     hot.sort(key=lambda cell: (-rate[cell], cell))
     groups = _touching(hot, after.grid)
     first = max([int(spot[1:]) for spot in night.cells_of if spot[1:].isdigit()], default=0) + 1

@@ -213,8 +213,10 @@ def _write_set_aside(folder: Path, facts: ReplanFacts) -> None:
 
 def _visits(facts: ReplanFacts, tables: PlanTables) -> pd.DataFrame:
     """The rows of the run before for what is frozen, then what is planned, by team and sequence."""
-    text = {"visit_id": "str", "team_id": "str", "hotspot_id": "str"}
-    old = pd.read_csv(facts.before / "visits.csv", encoding="utf-8-sig", dtype=text, float_precision="round_trip")
+    old = pd.read_csv(facts.before / "visits.csv", encoding="utf-8-sig", dtype=str, keep_default_na=False)
+    for kind, names in ((int, ("sequence", "travel_s")), (float, ("lon", "lat", "travel_m", "value"))):
+        for name in names:  # Python's own reading gives the number back that was written
+            old[name] = pd.Series([kind(text) for text in old[name]], dtype=kind)
     old = old[old["visit_id"].isin(facts.stand.frozen["visit_id"])]
     new = pd.DataFrame(tables.visits[VISIT_COLUMNS])
     fresh = facts.night.visits[~facts.night.visits["visit_id"].isin(facts.stand.frozen["visit_id"])]
