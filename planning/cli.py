@@ -35,6 +35,15 @@ class Effort(StrEnum):
     thorough = "thorough"
 
 
+class Facet(StrEnum):
+    kind = "kind"
+    street = "street"
+    community = "community"
+    enterprise = "enterprise"
+    role = "role"
+    point = "point"
+
+
 class Language(StrEnum):
     zh = "zh"
     en = "en"
@@ -232,6 +241,81 @@ def watch(
 
     done = run_watch(config, inbox=inbox, out=out, date=date, seed=seed, effort=effort.value, progress=_say, tell=_line)
     typer.echo(f"{done}: the last plan of the night")
+
+
+@app.command()
+def event(
+    config: ConfigPath,
+    events: Annotated[Path, typer.Option("--events", help="the events: place, time, level, attendance")],
+    date: Annotated[str, typer.Option("--date", help="local date of the shifts, YYYY-MM-DD")],
+    out: Out,
+    seed: Seed = 0,
+    effort: EffortOption = Effort.normal,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Staffing of large events by level and scale, and what it costs the patrols."""
+    from planning.jobs.event import run_event
+
+    run = run_event(
+        config, events=events, date=date, out=out, seed=seed, effort=effort.value, force=force, progress=_say
+    )
+    _tell(run.manifest, run.lines, as_json)
+    if run.manifest["status"] != "complete":
+        raise typer.Exit(UNPLANNED)
+
+
+@app.command("force")
+def force_register(
+    config: ConfigPath,
+    date: Annotated[str | None, typer.Option("--date", help="as of this local date; default: today")] = None,
+    by: Annotated[Facet | None, typer.Option("--by", help="only the table of one facet")] = None,
+    xlsx: Annotated[Path | None, typer.Option("--xlsx", help="workbook to write, a sheet per facet")] = None,
+    as_json: Json = False,
+) -> None:
+    """The register: teams by kind, street, community, enterprise, role and point; vetting and training, the missing named."""
+    from planning.jobs.force import run_force
+    from planning.output.force_tables import force_report, write_force_workbook
+    from planning.output.plain import plain
+
+    found, settings = run_force(config, date=date)
+    language = settings.district.language
+    if xlsx is not None:
+        write_force_workbook(xlsx, found, language)
+    if as_json:
+        typer.echo(json.dumps(plain(found.as_dict()), ensure_ascii=False, indent=1))
+    else:
+        typer.echo("\n".join(force_report(found, language, by=by.value if by is not None else None)))
+
+
+@app.command()
+def callup(
+    config: ConfigPath,
+    lon: Annotated[float, typer.Option("--lon", help="longitude of the place, WGS-84")],
+    lat: Annotated[float, typer.Option("--lat", help="latitude of the place")],
+    at: Annotated[str, typer.Option("--time", help="the moment of the request, local time")],
+    need: Annotated[int, typer.Option("--need", help="how many people")],
+    within_min: Annotated[float, typer.Option("--within", help="minutes within which they have to be there")],
+    role: Annotated[str | None, typer.Option("--role", help="a role that each team has to have")] = None,
+    activity: Annotated[str | None, typer.Option("--activity", help="what it is for; the roles follow")] = None,
+    run: Annotated[Path | None, typer.Option("--run", help="a finished plan: teams are where it sends them")] = None,
+    as_json: Json = False,
+) -> None:
+    """Whistle and report: the nearest eligible teams to a request, or the shortfall and why."""
+    from planning.jobs.callup import run_callup
+    from planning.operations.requests import callup_lines
+    from planning.output.plain import plain
+
+    found, settings = run_callup(
+        config, lon=lon, lat=lat, time=at, need=need, within_min=within_min, role=role, activity=activity, run=run,
+        progress=_say,
+    )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(plain(found.as_dict()), ensure_ascii=False, indent=1))
+    else:
+        typer.echo("\n".join(in_language(line, settings.district.language) for line in callup_lines(found)))
+    if found.shortfall:
+        raise typer.Exit(UNPLANNED)
 
 
 @app.command("map")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import importlib.util
 import os
 import re
 import tomllib
@@ -19,8 +20,9 @@ from hotspot.coordinates import FORMS
 from hotspot.errors import ConfigError, Fault
 from hotspot.forecasting.models import MODELS
 from hotspot.incidents import SAME_ID_RULES
+from planning.event_levels import LEVEL_COLUMNS, LevelRow, level_faults
 from planning.force import ACTIVITIES, ANY_ROLE, DEFAULT_ROLES, MODES, POINT_COLUMNS, ROLES, TEAM_COLUMNS
-from planning.toml_table import TomlTable, nearest
+from planning.toml_table import TomlTable, nearest, unsafe_path
 
 LANGUAGES = ("zh", "en")
 DATUMS = ("wgs84", "gcj02", "bd09")
@@ -124,6 +126,40 @@ class PlanningConfig:
 
 
 @dataclass(frozen=True)
+class SheetsConfig:
+    """What team sheets say besides the plan: the `emergency` number, and `instructions` by activity in place of the
+    built-in ones. `pdf`: a PDF beside each page (extra `[pdf]`), in the font of the file `font` ('' = the system's)."""
+
+    emergency: str = "110"
+    instructions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    pdf: bool = False
+    font: str = ""  # as written, so that a whole path stays one when the night is planned again from its run
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    """Exports for phones and maps are in WGS-84 always, and once more in every other one of `datums`."""
+
+    datums: tuple[str, ...] = ("wgs84",)
+
+
+@dataclass(frozen=True)
+class EventsConfig:
+    """How large events are staffed. `table`: rows, a file of them, or None: the shipped example.
+
+    Events of fewer than `large_from` people get nobody. `role_shares`: share of the headcount that must hold a role.
+    `reserve_teams_per_point` None: one of a point's teams stays where it has more than one.
+    """
+
+    table: tuple[LevelRow, ...] | Path | None = None
+    role_shares: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    reserve_teams_per_point: int | None = None
+    max_travel_min: float = 30.0
+    setup_min: float = 30.0
+    large_from: int = 1000
+
+
+@dataclass(frozen=True)
 class WatchConfig:
     """How `patrol watch` hears and tells: `poll_s` between two looks at the inbox; `channel` of a PostGIS database that
     notifies of new incidents ('' = none). New plans are copied to `push_folder` and posted to `push_url`, signed with the
@@ -151,6 +187,9 @@ class Config:
     hotspots: HotspotsConfig
     planning: PlanningConfig
     watch: WatchConfig = WatchConfig()
+    events: EventsConfig = EventsConfig()
+    sheets: SheetsConfig = SheetsConfig()
+    output: OutputConfig = OutputConfig()
 
     def echo(self) -> dict[str, Any]:
         """Everything in effect, defaults too, in the shape of the TOML file and ready for JSON.
@@ -202,6 +241,9 @@ def parse_config(table: Mapping[str, Any], *, folder: Path, path: str = "patrol.
         hotspots=_hotspots(root.table("hotspots")),
         planning=_planning(root.table("planning")),
         watch=_watch(root.table("watch"), folder),
+        events=_events(root.table("events"), folder),
+        sheets=_sheets(root.table("sheets")),
+        output=_output(root.table("output")),
     )
     root.finish()
     if root.faults:
@@ -364,6 +406,76 @@ def _watch(table: TomlTable, folder: Path) -> WatchConfig:
         push_url=url,
         push_secret_env=secret,
     )
+
+
+def _events(table: TomlTable, folder: Path) -> EventsConfig:
+    default = EventsConfig()
+    by_role = table.table("role_shares")
+    known = (*ROLES, ANY_ROLE)
+    shares = {role: by_role.number(role, 0.0, least=0, most=1) for role in known if role in by_role.values}
+    by_role.asked.extend(known)
+    by_role.finish()
+    if (total := sum(shares.values())) > 1 + 1e-9:
+        table.fault("role_shares", f"add up to {total:g}", "give shares that add up to 1 at most")
+    reserve = "reserve_teams_per_point" in table.values
+    found = EventsConfig(
+        table=_levels(table, folder),
+        role_shares=shares,
+        reserve_teams_per_point=table.whole("reserve_teams_per_point", 1, least=0) if reserve else None,
+        max_travel_min=table.number("max_travel_min", default.max_travel_min, above=0),
+        setup_min=table.number("setup_min", default.setup_min, least=0),
+        large_from=table.whole("large_from", default.large_from, least=0),
+    )
+    table.asked.append("reserve_teams_per_point")
+    table.finish()
+    return found
+
+
+def _levels(table: TomlTable, folder: Path) -> tuple[LevelRow, ...] | Path | None:
+    """The staffing table: rows in place, or a file that its reader opens."""
+    written = table.values.get("table")
+    if isinstance(written, str):
+        return table.file("table", folder)
+    table.asked.append("table")
+    if written is None:
+        return None
+    if not isinstance(written, list) or not written or not all(isinstance(row, dict) for row in written):
+        fix = "write table = [{ level = 1, attendance = 1000, headcount = 30, posts = 6 }], or the name of a file"
+        table.fault("table", "must be a list of rows, or a file", fix, written)
+        return None
+    rows, before = [], len(table.faults)
+    for n, values in enumerate(written):
+        row = TomlTable(table.path, f"{table.name}.table[{n}]", values, table.faults)
+        for name in [name for name in LEVEL_COLUMNS if name not in values]:
+            row.fault(name, "missing", f"write {name} = 1")
+        rows.append(LevelRow(*(row.whole(name, 1, least=name != "attendance") for name in LEVEL_COLUMNS)))
+        row.finish()
+    if len(table.faults) == before:
+        for n, column, value, reason, fix in level_faults(rows):
+            table.fault(f"table[{n}].{column}", reason, fix, value)
+    return tuple(rows)
+
+
+def _sheets(table: TomlTable) -> SheetsConfig:
+    by_activity = table.table("instructions")
+    instructions = {activity: by_activity.text(activity) for activity in ACTIVITIES if activity in by_activity.values}
+    by_activity.asked.extend(ACTIVITIES)
+    by_activity.finish()
+    font = table.text("font", "")
+    if font and (why := unsafe_path(font)):
+        table.fault("font", why, "give a file on this machine, relative to the configuration's folder", font)
+    pdf = table.flag("pdf", False)
+    if pdf and importlib.util.find_spec("weasyprint") is None:
+        table.fault("pdf", "WeasyPrint isn't installed", "pip install 'hotspot-patrol[pdf]'")
+    emergency = table.text("emergency", SheetsConfig.emergency)
+    table.finish()
+    return SheetsConfig(emergency, instructions, pdf, font)
+
+
+def _output(table: TomlTable) -> OutputConfig:
+    datums = table.texts("datums", choices=DATUMS)
+    table.finish()
+    return OutputConfig(datums or OutputConfig.datums)
 
 
 def _planning(table: TomlTable) -> PlanningConfig:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -330,68 +329,3 @@ def require_shifts_fit(teams: pd.DataFrame, *, dwell_min: tuple[float, float]) -
     if longest < dwell_min[0]:
         reason = f"planning.dwell_min[0] = {dwell_min[0]:g} min contradicts shift_start/shift_end of the teams: "
         raise ConfigError(f"{reason}the longest shift is {longest:g} min; fix: shorten the dwell or lengthen a shift")
-
-
-@dataclass(frozen=True)
-class Register:
-    """Counts of the force; shares are 0-1, NaN without teams; ids are in the order of the table."""
-
-    teams: int
-    members: int
-    points: Mapping[str, int]
-    by_kind: Mapping[str, int]
-    by_role: Mapping[str, int]
-    by_street: Mapping[str, int]
-    by_community: Mapping[str, int]  # every community, also those with 0 teams
-    not_vetted: tuple[str, ...]
-    not_trained: tuple[str, ...]
-
-    @property
-    def vetted_share(self) -> float:
-        return 1 - len(self.not_vetted) / self.teams if self.teams else float("nan")
-
-    @property
-    def trained_share(self) -> float:
-        return 1 - len(self.not_trained) / self.teams if self.teams else float("nan")
-
-    @property
-    def without_team(self) -> tuple[str, ...]:
-        """Communities to which no team belongs."""
-        return tuple(community for community, count in self.by_community.items() if not count)
-
-    def summary(self) -> str:
-        """A few lines for a person; the missing are named."""
-        communities = len(self.by_community)
-        lines = [
-            f"{self.teams} teams, {self.members} members, {sum(self.points.values())} points "
-            f"({', '.join(f'{n} {kind}' for kind, n in self.points.items())})",
-            f"{len(self.by_street)} streets, {communities} communities ({len(self.without_team)} without a team), "
-            f"{self.by_kind['enterprise']} enterprise teams",
-            f"vetted {self.vetted_share:.1%}" + _missing(self.not_vetted),
-            f"trained {self.trained_share:.1%}" + _missing(self.not_trained),
-        ]
-        return "\n".join(lines)
-
-
-def _missing(ids: tuple[str, ...]) -> str:
-    return f", missing {', '.join(ids)}" if ids else ""
-
-
-def register(teams: pd.DataFrame, points: gpd.GeoDataFrame, areas: Areas, *, date: str | dt.date) -> Register:
-    """Counts the force as of `date` (which decides whose training is still valid)."""
-    street = areas.frame.set_index("id")["street"]
-    of_teams = teams["community_id"].map(street).value_counts()
-    trained = pd.to_datetime(teams["trained_until"]) >= pd.Timestamp(date).normalize()
-    roles = teams["roles"].explode().value_counts()
-    kinds, communities = teams["kind"].value_counts(), teams["community_id"].value_counts()
-    return Register(
-        teams=len(teams),
-        members=int(teams["members"].sum()),
-        points={kind: int((points["kind"] == kind).sum()) for kind in POINT_KINDS},
-        by_kind={kind: int(kinds.get(kind, 0)) for kind in TEAM_KINDS},
-        by_role={role: int(roles.get(role, 0)) for role in ROLES},
-        by_street={str(name): int(of_teams.get(name, 0)) for name in street.unique()},
-        by_community={str(name): int(communities.get(name, 0)) for name in areas.frame["id"]},
-        not_vetted=tuple(teams.loc[~teams["vetted"].astype(bool), "id"]),
-        not_trained=tuple(teams.loc[~trained, "id"]),
-    )

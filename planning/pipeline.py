@@ -25,6 +25,7 @@ from planning.config import Config, read_config
 from planning.force import shift_interval
 from planning.inputs import Inputs, conditions_of, read_inputs
 from planning.output.backtest_products import BacktestFacts, write_backtest_products
+from planning.output.pdf_sheets import require_pdf
 from planning.output.products import RunFacts, write_hotspot_products, write_plan_products
 from planning.output.runs import run_folder, write_manifest
 from planning.plan import Plan
@@ -80,6 +81,7 @@ def run_plan(
     a rule, which is our fault), OutputError (`out` can't be written or exists).
     """
     config = read_config(config_path)
+    require_pdf(config)
     cutoff, day = _instants(config, as_of, date)
     watch = Stopwatch(progress)
     with run_folder(out, force=force) as folder:

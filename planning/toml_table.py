@@ -123,6 +123,14 @@ class TomlTable:
             return default
         return value
 
+    def flag(self, key: str, default: bool) -> bool:
+        """true or false."""
+        value = self._take(key, default)
+        if not isinstance(value, bool):
+            self.fault(key, "must be true or false", f"write {key} = true, or leave the line out", value)
+            return default
+        return value
+
     def pair(self, key: str, default: tuple[float, float]) -> tuple[float, float]:
         """Two positive numbers, the first no more than the second."""
         value = self._take(key, list(default))

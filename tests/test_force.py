@@ -15,7 +15,6 @@ from planning.force import (
     may_serve,
     read_points,
     read_teams,
-    register,
     require_shifts_fit,
     shift_interval,
     team_blocked,
@@ -245,17 +244,6 @@ def test_a_dwell_longer_than_every_shift_names_both_keys():
         require_shifts_fit(some_teams(shift_end=[1210, 1215]), dwell_min=(16, 20))
 
 
-def test_the_register_counts_and_names_the_missing(tmp_path, points, areas):
-    teams = read_teams(saved(tmp_path, "teams.csv", HEAD + T01 + T02), points=points, areas=areas)
-    found = register(teams, points, areas, date="2024-11-29")
-    assert found.points == {"office": 1, "workstation": 1}
-    assert found.by_street == {"S1": 2, "S2": 0}
-    assert found.without_team == ("C02",)
-    assert (found.not_vetted, found.not_trained) == (("T02",), ("T02",))
-    assert found.by_role["mediator"] == 1
-    assert "vetted 50.0%, missing T02" in found.summary()
-
-
 def test_the_real_table_is_read(tmp_path):
     folder = Path(__file__).parents[2] / "shared" / "data" / "vancouver"
     if not folder.is_dir():
@@ -265,5 +253,3 @@ def test_the_real_table_is_read(tmp_path):
     teams = read_teams(folder / "teams.csv", points=points, areas=areas)
     assert len(teams) == 27
     assert team_blocked(teams, date="2024-11-29") == {"T14": "VETTING", "T22": "TRAINING"}
-    found = register(teams, points, areas, date="2024-11-29")
-    assert "vetted 96.3%, missing T14" in found.summary()

@@ -6,11 +6,16 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from browser import chromium, opened
-from page_payload import HOSTILE, district, hostile
+from page_payload import ACTIVITIES, HOSTILE, district, hostile
+from small_district import change, small_district
 
-from hotspot.mapping.shell import refuse_outside
-from planning.output.sheet_drawing import HEIGHT, WIDTH, frame_around, route_drawing
-from planning.output.sheets import index_html, sheet_html
+from hotspot.errors import ConfigError
+from hotspot.mapping.shell import refuse_outside, words
+from planning.config import read_config
+from planning.output.qr_codes import code_svg, route_texts
+from planning.output.sheet_drawing import HEIGHT, WIDTH, boxes_of, frame_around, route_drawing
+from planning.output.sheet_words import sheet_words
+from planning.output.sheets import index_html, sheet_html, write_sheets
 
 
 class Reader(HTMLParser):
@@ -92,7 +97,7 @@ def test_team_without_visits_says_why():
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.fault("TEA-03")
 def test_hostile_names_are_text(language):
-    nasty = HOSTILE + "</script>`${alert(3)}`"
+    nasty = HOSTILE + "</script>`${alert(3)}`\u202e=1+1😀\x01" + "x" * 300
     data = hostile(nasty)
     for html in (sheet_html(sheet_of(data), language=language), index_html(data, language=language)):
         reader = Reader(html)
@@ -123,6 +128,95 @@ def test_same_sheet_same_bytes_and_nothing_from_outside():
     refuse_outside(html)
 
 
+def eight_stops():
+    """A long evening: eight stops with all five activities and long ways of saying where they are."""
+    data = district()
+    team = data["teams"][0]
+    place = "unnamed street, 300 m south-east of Chuangye Road × Kechuang Road"
+    team["visits"] = [
+        team["visits"][k % 3] | {"sequence": k + 1, "activity": ACTIVITIES[k % 5], "place": place} for k in range(8)
+    ]
+    team["legs"][-1]["sequence"] = 9
+    return data
+
+
+def test_eight_stops_print_on_one_page(tmp_path):
+    with chromium() as browser:
+        page = browser.new_page()
+        for language in ("zh", "en"):
+            path = tmp_path / f"{language}.html"
+            path.write_text(sheet_html(sheet_of(eight_stops()), language=language), encoding="utf-8")
+            page.goto(path.as_uri())
+            printed = page.pdf(prefer_css_page_size=True)
+            assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1, language
+
+
+def test_what_to_do_is_told_once_for_each_activity():
+    html = sheet_html(sheet_of(eight_stops()), language="en")
+    assert html.count("Hear both sides apart") == 1
+    told = re.findall(r"<dt>([^<]*)</dt><dd>[^<]{20,}</dd>", html)
+    assert told[-5:] == [words("en")[activity] for activity in ACTIVITIES]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_activity_has_its_instructions(language):
+    assert set(sheet_words(language)["instructions"]) == set(ACTIVITIES)
+    assert sheet_words("zh").keys() == sheet_words("en").keys()
+    assert sheet_words("zh")["columns"].keys() == sheet_words("en")["columns"].keys()
+
+
+def test_the_district_s_own_words_and_number_take_the_place_of_ours():
+    data = eight_stops() | {"sheets": {"emergency": "<112>", "instructions": {"patrol": "{{7*7}} <b>doors</b>"}}}
+    text = "".join(Reader(sheet_html(sheet_of(data), language="en")).texts)
+    assert "Emergency: call <112> at once." in text
+    assert "{{7*7}} <b>doors</b>" in text
+    assert "Hear both sides apart" in text
+
+
+def test_the_emergency_number_is_110_where_none_is_set():
+    assert "立即拨打 110" in sheet_html(sheet_of(district()), language="zh")
+
+
+def test_a_stop_without_named_streets_has_its_coordinates():
+    data = district()
+    visit = data["teams"][0]["visits"][0] | {"place": ""}
+    data["teams"][0]["visits"][0] = visit
+    place = cells_of(sheet_html(sheet_of(data), language="en"))[0][5]
+    assert place == f"{visit['hotspot_id']} unnamed street {visit['lat']:.5f}, {visit['lon']:.5f}"
+
+
+def test_the_code_holds_all_stops_in_its_datum():
+    team = district()["teams"][0]
+    (text,) = route_texts(team, datum="wgs84")
+    head, *stops = text.split("\n")
+    assert head == "T01 2026-11-27 WGS-84"
+    assert len(stops) == 3
+    first = team["visits"][0]
+    assert stops[0] == f"1 18:12-18:24 {first['hotspot_id']} {first['lat']:.5f},{first['lon']:.5f}"
+    assert route_texts(team, datum="gcj02")[0].startswith("T01 2026-11-27 GCJ-02\n")
+    html = sheet_html(sheet_of(district() | {"sheets": {"datum": "gcj02"}}), language="en")
+    assert "Latitude, longitude: GCJ-02" in html
+    assert code_svg(route_texts(team, datum="gcj02")[0]) in html
+
+
+def test_many_stops_are_several_codes_and_none_is_lost():
+    team = district()["teams"][0]
+    team["visits"] = [team["visits"][0] | {"sequence": n} for n in range(1, 31)]
+    texts = route_texts(team, datum="wgs84")
+    assert [text.count("\n") for text in texts] == [12, 12, 6]
+    assert [line.split()[0] for text in texts for line in text.split("\n")[1:]] == [str(n) for n in range(1, 31)]
+    assert route_texts(team | {"visits": []}, datum="wgs84") == []
+
+
+def test_sheets_of_a_whole_plan(tmp_path):
+    data = district()
+    write_sheets(tmp_path / "sheets", data)
+    names = {path.stem for path in (tmp_path / "sheets").iterdir()}
+    assert names == {"index"} | {team["id"] for team in data["teams"] if team["visits"]}
+    alone = sheet_html(sheet_of(data), language="zh")
+    assert (tmp_path / "sheets" / "T01.html").read_text("utf-8") == alone
+
+
 def test_sheet_in_a_browser_fits_one_page_and_asks_for_nothing(tmp_path):
     path = tmp_path / "T02.html"
     path.write_text(sheet_html(sheet_of(district(), 1), language="zh"), encoding="utf-8")
@@ -144,6 +238,22 @@ def test_lines_in_sight_are_found_together_as_one_by_one():
     for line in lines:
         xy = frame.at(line)
         seen.append(bool(len(xy) and (xy.max(axis=0) >= 0).all() and (xy.min(axis=0) <= (WIDTH, HEIGHT)).all()))
-    assert frame.shows(lines).tolist() == seen
+    assert frame.shows(boxes_of(lines)).tolist() == seen
     assert 20 < sum(seen) < 180
-    assert frame.shows([]).tolist() == []
+    assert frame.shows(boxes_of([])).tolist() == []
+
+
+def test_all_that_is_wrong_with_the_sheets_settings_is_said_at_once(tmp_path):
+    config = small_district(tmp_path)
+    change(
+        config, '# emergency = "110"', "emergency = 110\ninstructions = { patrl = 'x' }\npdf = 'yes'\nfont = '~/x.ttf'"
+    )
+    change(config, '# datums = ["wgs84"]', 'datums = ["gcj2"]')
+    with pytest.raises(ConfigError) as told:
+        read_config(config)
+    fields = {fault.field: fault.fix for fault in told.value.faults}
+    assert fields["sheets.instructions.patrl"] == "did you mean patrol?"
+    assert fields["output.datums"] == "did you mean gcj02?"
+    assert fields.keys() == {
+        "sheets.emergency", "sheets.instructions.patrl", "sheets.pdf", "sheets.font", "output.datums",
+    }  # fmt: skip

@@ -26,12 +26,17 @@ from planning.network import Conditions
 from planning.operations.night import night_of, save_night
 from planning.output.exports import write_geojson, write_geoparquet, write_gpkg
 from planning.output.mapping.plan_page import Payload, plan_payload, situation_payload
-from planning.output.sheets import index_html, sheet_html
+from planning.output.pdf_sheets import write_pdfs
+from planning.output.plan_exports import write_plan_exports
+from planning.output.sheets import write_sheets
 from planning.output.tables import VISIT_COLUMNS, tabulate
 from planning.plan import Plan, Shortfall, Variety
 from planning.release import __version__
 
-LIBRARIES = ("numpy", "pandas", "geopandas", "shapely", "scipy", "scikit-learn", "pyproj", "highspy", "pyvrp", "folium")
+LIBRARIES = (
+    "numpy", "pandas", "geopandas", "shapely", "scipy", "scikit-learn", "pyproj", "highspy", "pyvrp", "folium", "openpyxl",
+    "gpxpy", "icalendar", "segno",
+)  # fmt: skip
 REQUIRED = ("least_in_area", "required")  # soft rules that a plan has to meet to be complete
 SYNTHETIC_MARK = "合成数据"  # a district whose name says that it is synthetic is badged on every product
 
@@ -88,6 +93,7 @@ class RunFacts:
             "version": __version__,
             "notices": self.notices(None),
             "attribution": _credit(self.config.streets.path),
+            "sheets": sheet_facts(self.config),
         }
 
     def notices(self, plan: Plan | None) -> list[str]:
@@ -152,6 +158,14 @@ class RunFacts:
         """Rows that aren't used, with their files as seen from the configuration's folder."""
         columns = {name: [moved_out(text, self.config.folder) for text in rows[name]] for name in ("file", "reason")}
         return rows.assign(**columns)
+
+
+def sheet_facts(config: Config) -> Payload:
+    """What the sheets say besides the plan; the code for phones is in the last datum that exports are made in."""
+    told = config.sheets
+    return {
+        "emergency": told.emergency, "instructions": dict(told.instructions), "datum": config.output.datums[-1],
+    }  # fmt: skip
 
 
 def input_entries(config: Config, inputs: Inputs) -> list[dict[str, Any]]:
@@ -232,10 +246,13 @@ def write_plan_products(folder: Path, plan: Plan, facts: RunFacts) -> str:
     exports.mkdir()
     layers = {"hotspots": _flat_hotspots(facts.spots), "visits": tables.visits, "routes": tables.legs}
     write_gpkg(exports / "plan.gpkg", layers)
+    write_geojson(tables.visits, folder / "visits.geojson")
     told = facts.page_facts() | {"notices": facts.notices(plan), "statistics": facts.statistics}
     payload = plan_payload(plan, tables, areas=facts.inputs.areas, window=facts.window, facts=told)
     write_page(folder, payload)
+    write_plan_exports(exports, payload, datums=facts.config.output.datums)
     write_sheets(folder / "sheets", payload)
+    write_pdfs(folder / "sheets", facts.config)
     planning = {name: value for name, value in vars(facts.config.planning).items() if name != "variety_loss"}
     night = night_of(
         plan,
@@ -274,13 +291,3 @@ def write_page(folder: Path, payload: Payload) -> None:
     (folder / "page.json").write_text(text, encoding="utf-8")
     page = render_page(json.loads(text), language=payload["language"], title=payload["title"])
     (folder / "map.html").write_text(page, encoding="utf-8")
-
-
-def write_sheets(folder: Path, payload: Payload) -> None:
-    """A page per team that has visits, named by the team's id, and an index of all teams."""
-    folder.mkdir()
-    sheets = [payload | {"team": team} for team in payload["teams"] if team["visits"]]
-    for sheet in sheets:
-        text = sheet_html(sheet, language=payload["language"])
-        (folder / f"{sheet['team']['id']}.html").write_text(text, encoding="utf-8")
-    (folder / "index.html").write_text(index_html(payload, language=payload["language"]), encoding="utf-8")

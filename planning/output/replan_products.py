@@ -23,9 +23,13 @@ from planning.config import Config
 from planning.operations.night import Night, link_or_copy, save_night
 from planning.operations.renewal import Renewal, hourly_of
 from planning.operations.replanning import ABSENT, Rest, Standing, change_lines
-from planning.output.exports import collection, feature_lines, write_gpkg
+from planning.output.exports import collection, feature_lines, write_geojson, write_gpkg
 from planning.output.mapping.plan_page import Payload, legs_payload, rings_of
-from planning.output.products import versions, write_page, write_sheets
+from planning.output.pdf_sheets import write_pdfs
+from planning.output.place_names import place_texts
+from planning.output.plan_exports import write_plan_exports
+from planning.output.products import versions, write_page
+from planning.output.sheets import write_sheets
 from planning.output.tables import UNSERVED_COLUMNS, VISIT_COLUMNS, PlanTables, tabulate
 from planning.plan import Plan
 from planning.solving.reasons import unserved_reasons
@@ -144,9 +148,10 @@ def write_replan_products(folder: Path, facts: ReplanFacts) -> None:
     (folder / "routes.geojson").write_text(collection([text for _, text in legs]), encoding="utf-8")
     save_night(facts.night, folder, before=facts.before)
     payload = _payload(facts, visits, unserved, tables)
-    _write_exports(folder, payload, visits)
     write_page(folder, payload)
+    _write_exports(folder, payload, visits, facts.config)
     write_sheets(folder / "sheets", payload)
+    write_pdfs(folder / "sheets", facts.config)
 
 
 def _write_risk(folder: Path, facts: ReplanFacts) -> None:
@@ -282,10 +287,11 @@ def _payload(facts: ReplanFacts, visits: pd.DataFrame, unserved: pd.DataFrame, t
     payload: Payload = json.loads((facts.before / "page.json").read_text(encoding="utf-8"))
     done = dict(zip(facts.night.teams["id"], facts.stand.done.tolist(), strict=True))
     fresh = legs_payload(tables.legs)
+    stops = gpd.GeoSeries(gpd.points_from_xy(visits["lon"], visits["lat"]), crs="EPSG:4326")
+    placed = visits.assign(place=place_texts(facts.night.streets, stops, language=payload["language"]))
     for team in payload["teams"]:
-        own = visits[visits["team_id"] == team["id"]].drop(columns=["team_id"])
-        places = {visit["hotspot_id"]: visit.get("place", "") for visit in team["visits"]}
-        team["visits"] = [row | {"place": places.get(row["hotspot_id"], "")} for row in own.to_dict("records")]
+        own = placed[placed["team_id"] == team["id"]].drop(columns=["team_id"])
+        team["visits"] = own.to_dict("records")
         shift = done[team["id"]]
         old = [leg for leg in team["legs"] if leg["sequence"] <= shift or _went_home(facts, team["id"])]
         new = [leg | {"sequence": leg["sequence"] + shift} for leg in fresh.get(team["id"], [])]
@@ -344,10 +350,12 @@ def _short(values: np.ndarray) -> list[float]:
     return [round(float(value), 4) for value in values]
 
 
-def _write_exports(folder: Path, payload: Payload, visits: pd.DataFrame) -> None:
+def _write_exports(folder: Path, payload: Payload, visits: pd.DataFrame, config: Config) -> None:
     exports = folder / "exports"
     exports.mkdir()
+    write_plan_exports(exports, payload, datums=config.output.datums)
     spots = gpd.read_file(folder / "hotspots.geojson")
     at = gpd.GeoDataFrame(visits, geometry=gpd.points_from_xy(visits["lon"], visits["lat"]), crs="EPSG:4326")
     layers = {"hotspots": spots, "visits": at, "routes": gpd.read_file(folder / "routes.geojson")}
     write_gpkg(exports / "plan.gpkg", layers)
+    write_geojson(at, folder / "visits.geojson")

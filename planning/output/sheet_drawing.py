@@ -24,7 +24,7 @@ class Frame:
     lat: float
     px_per_m: float
 
-    def at(self, line: Line) -> npt.NDArray[np.float64]:
+    def at(self, line: Line | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """(n, 2) picture units of (n, 2) lon/lat degrees; y grows downwards, so north is up."""
         degrees = np.asarray(line, dtype=float).reshape(-1, 2)
         east_m = (degrees[:, 0] - self.lon) * METRES_PER_DEGREE * np.cos(np.radians(self.lat))
@@ -32,31 +32,44 @@ class Frame:
         x, y = WIDTH / 2 + east_m * self.px_per_m, HEIGHT / 2 - north_m * self.px_per_m
         return np.round(np.column_stack([x, y]), 1)
 
-    def shows(self, lines: Sequence[Line]) -> npt.NDArray[np.bool_]:
-        """(n,) whether the box of each line touches the picture; an empty line doesn't.
-
-        A city's streets are projected together: one by one they cost more than all the rest of a sheet.
-        """
-        sizes = np.array([len(line) for line in lines], dtype=np.int64)
-        drawn = np.flatnonzero(sizes)
-        seen = np.zeros(len(lines), dtype=bool)
-        if len(drawn):
-            xy = self.at([place for line in lines for place in line])
-            first = np.r_[0, np.cumsum(sizes[drawn])[:-1]]
-            low, high = np.minimum.reduceat(xy, first), np.maximum.reduceat(xy, first)
-            seen[drawn] = ((high >= 0) & (low <= (WIDTH, HEIGHT))).all(axis=1)
+    def shows(self, boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """(n,) whether each of the `boxes_of` lines touches the picture; that of an empty line doesn't."""
+        (left, bottom), (right, top) = self.at(boxes[:, :2]).T, self.at(boxes[:, 2:]).T
+        seen: npt.NDArray[np.bool_] = (right >= 0) & (left <= WIDTH) & (bottom >= 0) & (top <= HEIGHT)
         return seen
 
 
-def route_drawing(sheet: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the sheet's template draws for `sheet["team"]`; None where the team has no visits."""
+def boxes_of(lines: Sequence[Line]) -> npt.NDArray[np.float64]:
+    """(n, 4) west, south, east, north of each line; NaN of an empty one.
+
+    A city's streets are measured once for all sheets: that takes longer than all the rest of a sheet.
+
+    >>> boxes_of([[[109.7, 38.3], [109.8, 38.2]], []]).tolist()
+    [[109.7, 38.2, 109.8, 38.3], [nan, nan, nan, nan]]
+    """
+    sizes = np.array([len(line) for line in lines], dtype=np.int64)
+    drawn = np.flatnonzero(sizes)
+    boxes = np.full((len(lines), 4), np.nan)
+    if len(drawn):
+        degrees = np.array([place for line in lines for place in line], dtype=float)
+        first = np.r_[0, np.cumsum(sizes[drawn])[:-1]]
+        boxes[drawn] = np.hstack([np.minimum.reduceat(degrees, first), np.maximum.reduceat(degrees, first)])
+    return boxes
+
+
+def route_drawing(sheet: Mapping[str, Any], *, boxes: npt.NDArray[np.float64] | None = None) -> dict[str, Any] | None:
+    """What the sheet's template draws for `sheet["team"]`; None where the team has no visits.
+
+    `boxes` are those of the sheet's streets where many sheets share them.
+    """
     team = sheet["team"]
     if not team["visits"]:
         return None
     home = [[p["lon"], p["lat"]] for p in sheet.get("points", []) if p["id"] == team["point_id"]]
     stops = [[visit["lon"], visit["lat"]] for visit in team["visits"]]
     frame = frame_around([*home, *stops, *(place for leg in team["legs"] for place in leg["line"])])
-    major, minor = _streets(sheet.get("streets", {}), frame)
+    streets = sheet.get("streets", {})
+    major, minor = _streets(streets, boxes_of(streets.get("lines", [])) if boxes is None else boxes, frame)
     bar_m = _round_length_m(WIDTH / 6 / frame.px_per_m)
     return {
         "width": WIDTH, "height": HEIGHT, "major": major, "streets": minor,
@@ -84,11 +97,11 @@ def frame_around(places: Line) -> Frame:
     return Frame(float(lon), float(lat), float(min((WIDTH - 2 * MARGIN) / wide_m, (HEIGHT - 2 * MARGIN) / high_m)))
 
 
-def _streets(streets: Mapping[str, Any], frame: Frame) -> tuple[str, str]:
+def _streets(streets: Mapping[str, Any], boxes: npt.NDArray[np.float64], frame: Frame) -> tuple[str, str]:
     """Major and minor streets in sight as two SVG paths; too many minor ones would only be grey."""
     lines, classes = streets.get("lines", []), streets.get("class", [])
     found: tuple[list[Line], list[Line]] = ([], [])
-    for i in np.flatnonzero(frame.shows(lines)).tolist():
+    for i in np.flatnonzero(frame.shows(boxes)).tolist():
         found[1 if i < len(classes) and classes[i] else 0].append(lines[i])
     major, minor = found
     return _path(major, frame), _path(minor if len(minor) <= MOST_MINOR_STREETS else [], frame)

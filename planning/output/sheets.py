@@ -9,34 +9,60 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
+import numpy.typing as npt
 from markupsafe import Markup
 
 from hotspot.mapping import words
-from planning.output.sheet_drawing import route_drawing
+from planning.output.markup import DATUM_NAMES
+from planning.output.qr_codes import code_svg, route_texts
+from planning.output.sheet_drawing import boxes_of, route_drawing
+from planning.output.sheet_words import instruction, sheet_words
 
 HERE = Path(__file__).resolve().parent
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+EMERGENCY = "110"
 
 
-def sheet_html(sheet: Mapping[str, Any], *, language: str) -> str:
-    """One team's sheet. `sheet` is the page's data with `team` set to one of its teams.
+def write_sheets(folder: Path, payload: Mapping[str, Any]) -> None:
+    """A page per team that has visits, named by the team's id, and an index of all teams."""
+    folder.mkdir()
+    boxes = boxes_of(payload.get("streets", {}).get("lines", []))
+    for team in payload["teams"]:
+        if team["visits"]:
+            text = sheet_html({**payload, "team": team}, language=payload["language"], boxes=boxes)
+            (folder / f"{team['id']}.html").write_text(text, encoding="utf-8", newline="\n")
+    index = index_html(payload, language=payload["language"])
+    (folder / "index.html").write_text(index, encoding="utf-8", newline="\n")
 
-    Every text is escaped and nothing is loaded. A team without visits gets a page that says why.
+
+def sheet_html(sheet: Mapping[str, Any], *, language: str, boxes: npt.NDArray[np.float64] | None = None) -> str:
+    """One team's sheet. `sheet` is the page's data with `team` set to one of its teams, `boxes` those of its streets.
+
+    It has one A4 page for up to eight stops. Every text is escaped and nothing is loaded. Printed coordinates are in
+    WGS-84; the code for phones is in the datum of `sheet["sheets"]` and says so. A team without visits gets a page that
+    says why.
     """
     team = sheet["team"]
     starts = datetime.fromisoformat(team["shift"]["start"])
     facts = _common(sheet, language)
+    settings = sheet.get("sheets", {})
+    datum = settings.get("datum", "wgs84")
     return _templates().get_template("sheet.html").render(
         facts,
         team=team,
         point=next((point for point in sheet.get("points", []) if point["id"] == team["point_id"]), None),
         date=starts.date().isoformat(),
         weekday=facts["w"]["weekdays"].split(" ")[starts.weekday()],
-        drawing=route_drawing(sheet),
+        drawing=route_drawing(sheet, boxes=boxes),
         total_m=_total_m(team),
         back=_way_back(team),
         attribution=sheet.get("attribution", ""),
         as_of=sheet.get("as_of", ""),
+        codes=[code_svg(text) for text in route_texts(team, datum=datum)],
+        codes_told=facts["s"]["codes"].format(datum=DATUM_NAMES[datum]),
+        instructions=_instructions(sheet, language),
+        emergency=facts["s"]["emergency"].format(number=settings.get("emergency", EMERGENCY)),
     )  # fmt: skip
 
 
@@ -96,7 +122,17 @@ def _common(payload: Mapping[str, Any], language: str) -> dict[str, Any]:
         "run_id": payload.get("run_id", ""),
         "style": Markup((HERE / "sheet.css").read_text(encoding="utf-8")),  # noqa: S704 # our own file, no data in it
         "w": words(language),
+        "s": sheet_words(language),
     }
+
+
+def _instructions(sheet: Mapping[str, Any], language: str) -> list[tuple[str, str]]:
+    """The team's activities in the order of its visits, each with what to do."""
+    activities = dict.fromkeys(visit["activity"] for visit in sheet["team"]["visits"])
+    told = [
+        (words(language).get(activity, activity), instruction(sheet, activity, language)) for activity in activities
+    ]
+    return [(activity, text) for activity, text in told if text]
 
 
 def _total_m(team: Mapping[str, Any]) -> float:

@@ -21,6 +21,7 @@ from hotspot.hotspots import Hotspots, addresses_in
 from hotspot.mapping import render_page
 from hotspot.mapping.explanation import explanation_text
 from planning.network import Streets, catchments
+from planning.output.place_names import place_texts
 from planning.output.runs import MANIFEST, verify, write_manifest
 from planning.output.tables import PlanTables, tabulate
 from planning.plan import Plan
@@ -80,7 +81,8 @@ def plan_payload(
     payload = situation_payload(
         world.hotspots, areas=areas, streets=world.streets, points=world.points, window=window, facts=facts
     )
-    teams = _teams(plan, tables)
+    language = payload.get("language", "zh")
+    teams = _teams(plan, tables, place_texts(world.streets, tables.visits.geometry, language=language))
     for point in payload["points"]:
         point["teams"] = [team["id"] for team in teams if team["point_id"] == point["id"]]
     return payload | {
@@ -104,10 +106,10 @@ def save_map(plan: Plan, path: str | Path, *, language: str = "zh") -> Path:
     return target
 
 
-def _teams(plan: Plan, tables: PlanTables) -> list[Payload]:
+def _teams(plan: Plan, tables: PlanTables, places: Sequence[str]) -> list[Payload]:
     world = plan.problem.world
     assert world is not None
-    visits = tables.visits
+    visits = tables.visits.assign(place=places)
     legs = legs_payload(tables.legs)
     rows = []
     for index, (_, team) in enumerate(world.teams.iterrows()):
@@ -123,7 +125,7 @@ def _teams(plan: Plan, tables: PlanTables) -> list[Payload]:
                 "status": "blocked" if reason else "planned" if len(own) else "idle",
                 "reason": reason,
                 "legs": legs.get(team["id"], []),
-                "visits": own.assign(place="").to_dict("records"),
+                "visits": own.to_dict("records"),
             }
         )
     return rows

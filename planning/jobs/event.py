@@ -1,0 +1,124 @@
+"""A night with large events: its patrols planned without them, its events staffed, its patrols planned with who is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+
+from planning.config import Config, read_config
+from planning.event_levels import EXAMPLE_LEVELS, LevelRow
+from planning.inputs import Inputs, read_inputs
+from planning.network import Network, routable
+from planning.operations.event_loss import problem_on_duty, routes_left
+from planning.operations.event_staffing import EventStaffing, absences_s, event_night, staff_events
+from planning.operations.events import events_tonight, read_events, read_levels
+from planning.operations.posts import make_posts
+from planning.output.event_products import EventFacts, write_event_products
+from planning.output.pdf_sheets import require_pdf
+from planning.output.runs import run_folder, write_manifest
+from planning.pipeline import (
+    Progress,
+    Run,
+    Stopwatch,
+    _cache,
+    _certify,
+    _hotspots,
+    _instants,
+    _problem,
+    _risk,
+    _shift_span,
+    solver_words,
+)
+from planning.plan import Plan
+from planning.solving.search import solve
+
+
+def run_event(
+    config_path: Path,
+    *,
+    events: Path,
+    date: str,
+    out: Path,
+    seed: int = 0,
+    effort: str = "normal",
+    force: bool = False,
+    progress: Progress = lambda stage: None,
+) -> Run:
+    """Staff the `events` that fall on the shifts of `date`, plan the patrols around them, and write the run folder `out`.
+
+    The folder is that of a plan with who is left, and tells who stands where and what the patrols lose against the plan
+    that `patrol plan` makes of the same night. Its status is `partial` where people are missing at an event.
+
+    Raises ConfigError, InputError (inputs, events or staffing table), PlanError (the plan breaks a rule, which is our
+    fault), OutputError (`out` can't be written or exists).
+    """
+    config = read_config(config_path)
+    require_pdf(config)
+    cutoff, day = _instants(config, None, date)
+    watch = Stopwatch(progress)
+    with run_folder(out, force=force) as folder:
+        with watch.stage("read"):
+            levels, levels_path = _levels(config)
+            inputs = read_inputs(config, cache=_cache(config, out), progress=progress)
+            on_foot = routable(inputs.streets, "walk", speeds=config.streets.speeds.get("walk"))
+            start, end = _shift_span(inputs, day, date, config)
+            tonight, told = events_tonight(_events(events, inputs, config, levels, on_foot), start=start, end=end)
+        with watch.stage("risk"):
+            risk = _risk(inputs, config, cutoff, end.ceil("h") - cutoff, effort=effort, out=out, progress=progress)
+            spots = _hotspots(risk, config, start=start, end=end)
+        with watch.stage("plan without events"):
+            problem = _problem(spots, inputs, config, date)
+            loss, words = config.planning.variety_loss, solver_words(progress)
+            before = solve(problem, seed=seed, effort=effort, variety_loss=loss, progress=words)
+            _certify(before, problem)
+        with watch.stage("staff"):
+            posts = make_posts(tonight, on_foot, max_snap_m=config.planning.max_snap_m)
+            found = _staffed(before, tonight, posts, config, effort)
+        with watch.stage("plan with events"):
+            away = absences_s(found.duties)
+            left = problem_on_duty(problem, away)
+            begin = routes_left(before, away)
+            plan = (
+                solve(left, seed=seed, effort=effort, variety_loss=loss, start=begin, progress=words)
+                if away
+                else before
+            )
+            _certify(plan, left if away else problem)
+        facts = EventFacts(
+            "event", config, inputs, risk, spots, cutoff, (start, end), seed, effort, events_path=events, levels=levels,
+            levels_path=levels_path, found=found, before=before, told=tuple(told),
+        )  # fmt: skip
+        with watch.stage("write"):
+            status = write_event_products(folder, plan, facts)
+        fields = facts.manifest(status, plan=plan, timings_s=watch.seconds) | {"events": facts.manifest_block(plan)}
+        manifest = write_manifest(folder, fields)
+    return Run(out, manifest, facts.report(out, status, plan))
+
+
+def _levels(config: Config) -> tuple[tuple[LevelRow, ...], Path | None]:
+    """The staffing table, and the file that it is from."""
+    table = config.events.table
+    if isinstance(table, Path):
+        return read_levels(table), table
+    return (EXAMPLE_LEVELS if table is None else table), None
+
+
+def _events(
+    path: Path, inputs: Inputs, config: Config, levels: tuple[LevelRow, ...], on_foot: Network
+) -> gpd.GeoDataFrame:
+    return read_events(
+        path, areas=inputs.areas, network=on_foot, timezone=config.district.timezone, levels=levels,
+        large_from=config.events.large_from, max_snap_m=config.planning.max_snap_m,
+    )  # fmt: skip
+
+
+def _staffed(
+    before: Plan, tonight: gpd.GeoDataFrame, posts: gpd.GeoDataFrame, config: Config, effort: str
+) -> EventStaffing:
+    rules = config.planning
+    night = event_night(
+        before, tonight, posts, rules=config.events, min_members=rules.min_members,
+        night_min_members=rules.night_min_members, night_hours=rules.night_hours, max_snap_m=rules.max_snap_m,
+    )  # fmt: skip
+    return staff_events(night, effort=effort)
