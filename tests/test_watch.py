@@ -306,5 +306,5 @@ def test_runs_of_another_date_are_not_continued(place):
 
 
 def test_the_watch_ends_with_the_night(place):
-    run = watched(place, rounds=10**6, at=NOW + pd.Timedelta(hours=4))
+    run = watched(place, rounds=10**6, at=NOW + pd.Timedelta(hours=12))
     assert run.name == "0000"
