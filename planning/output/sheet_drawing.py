@@ -134,7 +134,14 @@ def _stops(visits: Sequence[Mapping[str, Any]], frame: Frame) -> list[dict[str, 
 
 
 def _path(lines: Iterable[Line], frame: Frame, end: str = "") -> str:
-    return "".join("M" + "L".join(f"{x:g} {y:g}" for x, y in frame.at(line)) + end for line in lines if len(line))
+    """All lines in one go: a city has thousands, most of two points."""
+    drawn = [line for line in lines if len(line)]
+    if not drawn:
+        return ""
+    places = frame.at([place for line in drawn for place in line]).tolist()
+    texts = [f"{x:g} {y:g}" for x, y in places]
+    ends = np.cumsum([len(line) for line in drawn]).tolist()
+    return "".join("M" + "L".join(texts[begin:until]) + end for begin, until in zip([0, *ends[:-1]], ends, strict=True))
 
 
 def _round_length_m(length_m: float) -> int:
