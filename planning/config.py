@@ -27,6 +27,7 @@ from planning.toml_table import TomlTable, nearest, unsafe_path
 LANGUAGES = ("zh", "en")
 DATUMS = ("wgs84", "gcj02", "bd09")
 INCIDENT_COLUMNS = ("id", "time", "time_end", "report_time", "lon", "lat", "category", "source")
+TRACK_COLUMNS = ("team_id", "time", "lon", "lat")
 DATABASES = ("postgresql://",)
 
 
@@ -173,6 +174,25 @@ class WatchConfig:
 
 
 @dataclass(frozen=True)
+class AssessConfig:
+    """How patrols are assessed: `ledger` keeps the outcomes; `datum` and `columns` are those of the tracks.
+
+    A team is at a hotspot within `buffer_m` of it. Between two pings farther apart than `max_gap_min` (and three times
+    the team's usual interval) nothing is known. Before and after patrols, incidents of `sources` are compared in the
+    treated cells, those within `ring_m` around, and cells like them farther away.
+    """
+
+    ledger: Path = Path("ledger.jsonl")
+    datum: str = "wgs84"
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    buffer_m: float = 50.0
+    max_gap_min: float = 10.0
+    max_rejected_share: float = 0.01
+    ring_m: float = 300.0
+    sources: tuple[str, ...] = ("report",)
+
+
+@dataclass(frozen=True)
 class Config:
     """A district's whole configuration; every path is already below `folder`, the folder of the file."""
 
@@ -190,6 +210,7 @@ class Config:
     events: EventsConfig = EventsConfig()
     sheets: SheetsConfig = SheetsConfig()
     output: OutputConfig = OutputConfig()
+    assess: AssessConfig = AssessConfig()
 
     def echo(self) -> dict[str, Any]:
         """Everything in effect, defaults too, in the shape of the TOML file and ready for JSON.
@@ -244,6 +265,7 @@ def parse_config(table: Mapping[str, Any], *, folder: Path, path: str = "patrol.
         events=_events(root.table("events"), folder),
         sheets=_sheets(root.table("sheets")),
         output=_output(root.table("output")),
+        assess=_assess(root.table("assess"), folder),
     )
     root.finish()
     if root.faults:
@@ -476,6 +498,25 @@ def _output(table: TomlTable) -> OutputConfig:
     datums = table.texts("datums", choices=DATUMS)
     table.finish()
     return OutputConfig(datums or OutputConfig.datums)
+
+
+def _assess(table: TomlTable, folder: Path) -> AssessConfig:
+    default = AssessConfig()
+    written = table.text("ledger", default.ledger.as_posix())
+    if why := unsafe_path(written):
+        table.fault("ledger", why, "give a file on this machine, relative to the configuration's folder", written)
+    found = AssessConfig(
+        ledger=Path(os.path.normpath(folder / written)),
+        datum=table.text("datum", default.datum, choices=DATUMS),
+        columns=table.renamed(TRACK_COLUMNS),
+        buffer_m=table.number("buffer_m", default.buffer_m, least=0, most=1000),
+        max_gap_min=table.number("max_gap_min", default.max_gap_min, above=0),
+        max_rejected_share=table.number("max_rejected_share", default.max_rejected_share, least=0, most=1),
+        ring_m=table.number("ring_m", default.ring_m, least=0),
+        sources=table.texts("sources") or default.sources,
+    )
+    table.finish()
+    return found
 
 
 def _planning(table: TomlTable) -> PlanningConfig:

@@ -107,13 +107,10 @@ _CONFIG: tuple[tuple[str, str, str], ...] = (
     ("# variety_loss = 0", "为使路线难以预料可放弃的价值份额，例如 0.005",
      "share of the value given up so that nobody can foresee the plan, for example 0.005"),
     ("", "", ""),
-    ("[events]", "大型活动（以下为默认值）", "large events (these are the defaults)"),
-    ('# table = "levels.csv"', "等级人数表：level, attendance, headcount, posts；不填则用示例表，须由用户替换",
-     "staffing table: level, attendance, headcount, posts; without it an example holds: replace it with your own"),
-    ("# role_shares = { mediator = 0.2 }", "须具备某角色的人数比例；默认不要求",
-     "share of the people who must hold a role; none by default"),
-    ("# reserve_teams_per_point = 1", "每个支点留守队数；不填时有两队以上的支点留一队",
-     "teams that stay at each point; without it one where there are several"),
+    ("[events]", "大型活动（以下为默认值）；另可写 table（等级人数表 level, attendance, headcount, posts；不写则用示例表，"
+     "须由用户替换）、role_shares（须具备某角色的比例）、reserve_teams_per_point（每个支点留守队数）",
+     "large events (these are the defaults); add table: level, attendance, headcount, posts (without it an example holds: "
+     "replace it with your own); role_shares: share of the people who hold a role; reserve_teams_per_point: teams that stay"),
     ("# max_travel_min = 30", "到岗最长路程，分钟", "longest way to a post, minutes"),
     ("# setup_min = 30", "提前到岗，分钟", "there before the start, minutes"),
     ("# large_from = 1000", "达到此人数为大型活动", "from so many people on an event is large"),
@@ -126,6 +123,16 @@ _CONFIG: tuple[tuple[str, str, str], ...] = (
     ("", "", ""),
     ("[output]", "导出文件", "exports"),
     ('# datums = ["wgs84"]', "国内手机地图请加 gcj02", "add gcj02 for phone maps in China"),
+    ("", "", ""),
+    ("[assess]", "考核（以下为默认值）", "the assessment of patrols (these are the defaults)"),
+    ('# ledger = "ledger.jsonl"', "成果台账，只追加不修改", "the ledger of outcomes; entries are only ever added"),
+    ('# datum = "wgs84"', "轨迹坐标系：国内手机多为 gcj02", "datum of the tracks; phones in China mostly give gcj02"),
+    ('# columns = { time = "定位时间" }', "轨迹文件中与标准列名不同的列", "columns of the tracks that have other names"),
+    ("# buffer_m = 50", "距高发区域多少米以内算在场", "within so many metres of a hotspot a team is there"),
+    ("# max_gap_min = 10", "定位间隔超过此分钟数视为中断，不补", "pings farther apart are a gap, which isn't bridged"),
+    ("# max_rejected_share = 0.01", "轨迹坏行超过此比例即拒收", "more bad rows of tracks than this share: rejected"),
+    ("# ring_m = 300", "转移影响范围，米", "how far around treated cells incidents may be displaced, metres"),
+    ('# sources = ["report"]', "前后对比所用警情的来源", "the source of incidents that are compared before and after"),
 )  # fmt: skip
 
 

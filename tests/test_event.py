@@ -535,3 +535,25 @@ def test_a_bad_file_of_events_is_rejected_whole(tmp_path):
     told = patrol("event", SAMPLE, "--events", path, "--date", DEMO_DATE, "--out", tmp_path / "run")
     assert told.code == 3 and "field level: value '5'" in told.err and "field attendance: value 'many'" in told.err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_district_with_its_own_table_and_a_team_that_comes_too_late(tmp_path):
+    """The district of `patrol init`: one team of six from 19:00, an event from 19:00 that wants six at 18:30."""
+    config = small_district(tmp_path / "district")
+    change(config, "[events]", '[events]\ntable = "levels.csv"\n[watch]')
+    (config.parent / "levels.csv").write_text("level,attendance,headcount,posts\n2,0,6,1\n", encoding="utf-8")
+    words = ("event", config, "--events", config.parent / "events.csv", "--date", "2024-11-30", "--effort", "quick")
+    told = patrol(*words, "--out", tmp_path / "run")
+    assert told.code == 4
+    change_told = "shift of EXAMPLE-T01: 19:00-23:00 -> 18:30-23:00"
+    assert f"in the way is SHIFT; the least change: {change_told}" in told.out
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["events"]["table"]["source"] == "levels.csv" and not manifest["events"]["table"]["is_example"]
+    assert {"events.csv", "levels.csv"} <= {entry["path"] for entry in manifest["inputs"]}
+    change(config, "[watch]", "setup_min = 0\n[watch]")
+    assert patrol(*words, "--out", tmp_path / "again").code == 0
+    (duty,) = table_of(tmp_path / "again", "staffing.csv").to_dict("records")
+    assert (duty["team_id"], duty["arrive"]) == ("EXAMPLE-T01", "2024-11-30T19:00:00+08:00")
+    assert patrol(*words, "--out", tmp_path / "third").code == 0
+    for name in ("staffing.csv", "posts.geojson", "map.html", "events.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "third" / name).read_bytes()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import geopandas as gpd
 
+from hotspot.errors import PlanError
 from planning.config import Config, read_config
 from planning.event_levels import EXAMPLE_LEVELS, LevelRow
 from planning.inputs import Inputs, read_inputs
@@ -14,6 +15,7 @@ from planning.operations.event_loss import problem_on_duty, routes_left
 from planning.operations.event_staffing import EventStaffing, absences_s, event_night, staff_events
 from planning.operations.events import events_tonight, read_events, read_levels
 from planning.operations.posts import make_posts
+from planning.operations.staffing_check import check_staffing
 from planning.output.event_products import EventFacts, write_event_products
 from planning.output.pdf_sheets import require_pdf
 from planning.output.runs import run_folder, write_manifest
@@ -69,22 +71,14 @@ def run_event(
             spots = _hotspots(risk, config, start=start, end=end)
         with watch.stage("plan without events"):
             problem = _problem(spots, inputs, config, date)
-            loss, words = config.planning.variety_loss, solver_words(progress)
-            before = solve(problem, seed=seed, effort=effort, variety_loss=loss, progress=words)
+            loss = config.planning.variety_loss
+            before = solve(problem, seed=seed, effort=effort, variety_loss=loss, progress=solver_words(progress))
             _certify(before, problem)
         with watch.stage("staff"):
             posts = make_posts(tonight, on_foot, max_snap_m=config.planning.max_snap_m)
             found = _staffed(before, tonight, posts, config, effort)
         with watch.stage("plan with events"):
-            away = absences_s(found.duties)
-            left = problem_on_duty(problem, away)
-            begin = routes_left(before, away)
-            plan = (
-                solve(left, seed=seed, effort=effort, variety_loss=loss, start=begin, progress=words)
-                if away
-                else before
-            )
-            _certify(plan, left if away else problem)
+            plan = _around(before, found, config, seed=seed, effort=effort, progress=progress)
         facts = EventFacts(
             "event", config, inputs, risk, spots, cutoff, (start, end), seed, effort, events_path=events, levels=levels,
             levels_path=levels_path, found=found, before=before, told=tuple(told),
@@ -121,4 +115,21 @@ def _staffed(
         before, tonight, posts, rules=config.events, min_members=rules.min_members,
         night_min_members=rules.night_min_members, night_hours=rules.night_hours, max_snap_m=rules.max_snap_m,
     )  # fmt: skip
-    return staff_events(night, effort=effort)
+    found = staff_events(night, effort=effort)
+    if faults := check_staffing(found):
+        raise PlanError("the staffing breaks its own rules, please report this:\n" + "\n".join(faults))
+    return found
+
+
+def _around(before: Plan, found: EventStaffing, config: Config, *, seed: int, effort: str, progress: Progress) -> Plan:
+    """The patrols of who is left; those of before where nobody is away."""
+    away = absences_s(found.duties)
+    if not away:
+        return before
+    left, loss = problem_on_duty(before.problem, away), config.planning.variety_loss
+    plan = solve(
+        left, seed=seed, effort=effort, variety_loss=loss, start=routes_left(before, away),
+        progress=solver_words(progress),
+    )  # fmt: skip
+    _certify(plan, left)
+    return plan

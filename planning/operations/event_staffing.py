@@ -2,7 +2,8 @@
 
 A team is at its post `setup_min` before the start and stays until the end; its shift has to cover that. The ways there
 and back may lie outside of the shift. It serves several events where it can be at the next one in time, straight from
-post to post or by way of its point. Vetting, training, the least number of members (at night too) hold as on patrol.
+post to post or by way of its point; `max_travel_min` limits the way from its point. Vetting, training and the least
+number of members (at night too) hold as on patrol.
 """
 
 from __future__ import annotations
