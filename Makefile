@@ -54,6 +54,7 @@ bench: .venv/.ready  ## time and memory: the main job, the statistics, streets w
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python benchmarks/statistics.py
 	$(BIN)/python benchmarks/patrol_scale.py --peers
+	$(BIN)/python benchmarks/replan.py $(CONFIG) --date $(DATE)
 	$(BIN)/python benchmarks/forecast.py $(CONFIG) --from 2026-08-07 --to 2026-10-23
 	test -z "$(PBF)" || $(BIN)/python benchmarks/streets.py --pbf $(PBF)
 

@@ -82,22 +82,24 @@ def run_plan(
     """
     config = read_config(config_path)
     require_pdf(config)
-    cutoff, day = _instants(config, as_of, date)
+    cutoff, day = instants_of(config, as_of, date)
     watch = Stopwatch(progress)
     with run_folder(out, force=force) as folder:
         with watch.stage("read"):
-            inputs = read_inputs(config, strict=strict, cache=_cache(config, out), progress=progress)
+            inputs = read_inputs(config, strict=strict, cache=streets_cache(config, out), progress=progress)
         with watch.stage("risk"):
-            start, end = _shift_span(inputs, day, date, config)
-            risk = _risk(inputs, config, cutoff, end.ceil("h") - cutoff, effort=effort, out=out, progress=progress)
+            start, end = shift_span(inputs, day, date, config)
+            risk = risk_of_district(
+                inputs, config, cutoff, end.ceil("h") - cutoff, effort=effort, out=out, progress=progress
+            )
         with watch.stage("hotspots"):
-            spots = _hotspots(risk, config, start=start, end=end)
+            spots = hotspots_of(risk, config, start=start, end=end)
         with watch.stage("demands"):
-            problem = _problem(spots, inputs, config, date)
+            problem = problem_of(spots, inputs, config, date)
         with watch.stage("solve"):
             loss = config.planning.variety_loss
             plan = solve(problem, seed=seed, effort=effort, variety_loss=loss, progress=solver_words(progress))
-            _certify(plan, problem)
+            certify(plan, problem)
         facts = RunFacts(command, config, inputs, risk, spots, cutoff, (start, end), seed, effort)
         with watch.stage("write"):
             status = write_plan_products(folder, plan, facts)
@@ -123,11 +125,11 @@ def run_hotspots(
     watch = Stopwatch(progress)
     with run_folder(out, force=force) as folder:
         with watch.stage("read"):
-            inputs = read_inputs(config, strict=strict, cache=_cache(config, out), progress=progress)
+            inputs = read_inputs(config, strict=strict, cache=streets_cache(config, out), progress=progress)
         with watch.stage("risk"):
-            risk = _risk(inputs, config, cutoff, horizon, effort=effort, out=out, progress=progress)
+            risk = risk_of_district(inputs, config, cutoff, horizon, effort=effort, out=out, progress=progress)
         with watch.stage("hotspots"):
-            spots = _hotspots(risk, config)
+            spots = hotspots_of(risk, config)
         window = (risk.starts[0], risk.starts[-1] + pd.Timedelta(hours=1))
         facts = RunFacts("hotspots", config, inputs, risk, spots, cutoff, window, 0, effort)
         with watch.stage("write"):
@@ -159,7 +161,7 @@ def run_backtest(
     watch = Stopwatch(progress)
     with run_folder(out, force=force) as folder:
         with watch.stage("read"):
-            inputs = read_inputs(config, strict=strict, cache=_cache(config, out), progress=progress)
+            inputs = read_inputs(config, strict=strict, cache=streets_cache(config, out), progress=progress)
             grid = make_grid(inputs.areas, cell_m=config.hotspots.cell_m, streets=inputs.streets.edges)
         options: dict[str, Any] = {
             "categories": config.categories or None, "patrol_found_weight": config.hotspots.patrol_found_weight,
@@ -201,20 +203,20 @@ def patrol_budget(teams: pd.DataFrame) -> Budget | None:
     return Budget(hours, (first.hour, last.ceil("h").hour or 24))
 
 
-def _cache(config: Config, out: Path) -> Path | None:
+def streets_cache(config: Config, out: Path) -> Path | None:
     """Where read streets are kept; None for a source that is read as quickly itself."""
     path = config.streets.path
     return out.parent / CACHE if path.is_file() and path.stat().st_size >= WORTH_CACHING_BYTES else None
 
 
-def _instants(config: Config, as_of: str | None, date: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+def instants_of(config: Config, as_of: str | None, date: str) -> tuple[pd.Timestamp, pd.Timestamp]:
     day = parse_instant(date, config.district.timezone)
     if day != day.normalize():
         raise ConfigError(f"--date {date}: has a time of day; fix: give the date alone, YYYY-MM-DD")
     return (parse_instant(as_of, config.district.timezone) if as_of else day), day
 
 
-def _shift_span(inputs: Inputs, day: pd.Timestamp, date: str, config: Config) -> tuple[pd.Timestamp, pd.Timestamp]:
+def shift_span(inputs: Inputs, day: pd.Timestamp, date: str, config: Config) -> tuple[pd.Timestamp, pd.Timestamp]:
     """From the first shift's start to the last one's end; the whole day where there is no team."""
     shifts = [shift_interval(team, date, config.district.timezone) for _, team in inputs.teams.iterrows()]
     if not shifts:
@@ -222,7 +224,7 @@ def _shift_span(inputs: Inputs, day: pd.Timestamp, date: str, config: Config) ->
     return min(start for start, _ in shifts), max(end for _, end in shifts)
 
 
-def _risk(
+def risk_of_district(
     inputs: Inputs, config: Config, as_of: pd.Timestamp, horizon: str | pd.Timedelta, *, effort: str, out: Path,
     progress: Progress,
 ) -> Risk:  # fmt: skip
@@ -246,7 +248,7 @@ def _risk(
     )
 
 
-def _hotspots(risk: Risk, config: Config, **window: pd.Timestamp) -> Hotspots:
+def hotspots_of(risk: Risk, config: Config, **window: pd.Timestamp) -> Hotspots:
     return select_hotspots(
         risk,
         area_share=config.hotspots.area_share,
@@ -258,7 +260,7 @@ def _hotspots(risk: Risk, config: Config, **window: pd.Timestamp) -> Hotspots:
     )
 
 
-def _problem(spots: Hotspots, inputs: Inputs, config: Config, date: str) -> Problem:
+def problem_of(spots: Hotspots, inputs: Inputs, config: Config, date: str) -> Problem:
     return build_problem(
         spots,
         inputs.points,
@@ -282,7 +284,7 @@ def solver_words(progress: Progress) -> Callable[[str, float, float | None], Non
     return tell
 
 
-def _certify(plan: Plan, problem: Problem) -> None:
+def certify(plan: Plan, problem: Problem) -> None:
     violations = check(plan, problem)
     if violations:
         raise PlanError("the plan breaks its own rules, please report this:\n" + "\n".join(violations))

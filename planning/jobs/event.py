@@ -23,14 +23,14 @@ from planning.pipeline import (
     Progress,
     Run,
     Stopwatch,
-    _cache,
-    _certify,
-    _hotspots,
-    _instants,
-    _problem,
-    _risk,
-    _shift_span,
+    certify,
+    hotspots_of,
+    instants_of,
+    problem_of,
+    risk_of_district,
+    shift_span,
     solver_words,
+    streets_cache,
 )
 from planning.plan import Plan
 from planning.solving.search import solve
@@ -57,23 +57,25 @@ def run_event(
     """
     config = read_config(config_path)
     require_pdf(config)
-    cutoff, day = _instants(config, None, date)
+    cutoff, day = instants_of(config, None, date)
     watch = Stopwatch(progress)
     with run_folder(out, force=force) as folder:
         with watch.stage("read"):
             levels, levels_path = _levels(config)
-            inputs = read_inputs(config, cache=_cache(config, out), progress=progress)
+            inputs = read_inputs(config, cache=streets_cache(config, out), progress=progress)
             on_foot = routable(inputs.streets, "walk", speeds=config.streets.speeds.get("walk"))
-            start, end = _shift_span(inputs, day, date, config)
+            start, end = shift_span(inputs, day, date, config)
             tonight, told = events_tonight(_events(events, inputs, config, levels, on_foot), start=start, end=end)
         with watch.stage("risk"):
-            risk = _risk(inputs, config, cutoff, end.ceil("h") - cutoff, effort=effort, out=out, progress=progress)
-            spots = _hotspots(risk, config, start=start, end=end)
+            risk = risk_of_district(
+                inputs, config, cutoff, end.ceil("h") - cutoff, effort=effort, out=out, progress=progress
+            )
+            spots = hotspots_of(risk, config, start=start, end=end)
         with watch.stage("plan without events"):
-            problem = _problem(spots, inputs, config, date)
+            problem = problem_of(spots, inputs, config, date)
             loss = config.planning.variety_loss
             before = solve(problem, seed=seed, effort=effort, variety_loss=loss, progress=solver_words(progress))
-            _certify(before, problem)
+            certify(before, problem)
         with watch.stage("staff"):
             posts = make_posts(tonight, on_foot, max_snap_m=config.planning.max_snap_m)
             found = _staffed(before, tonight, posts, config, effort)
@@ -131,5 +133,5 @@ def _around(before: Plan, found: EventStaffing, config: Config, *, seed: int, ef
         left, seed=seed, effort=effort, variety_loss=loss, start=routes_left(before, away),
         progress=solver_words(progress),
     )  # fmt: skip
-    _certify(plan, left)
+    certify(plan, left)
     return plan
