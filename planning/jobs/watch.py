@@ -11,6 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,18 +106,18 @@ def run_watch(
         folder.mkdir(parents=True, exist_ok=True)
     _secret(config)
     _begin(watch)
-    heard = notified(config, inbox, since=_risk_as_of(watch))
-    while not until(watch):
-        for path in next(heard):
-            tell(f"{path.name}: from the database")
-        arrived = _arrivals(watch)
-        if arrived:
-            _apply(watch, arrived)
-        _still_here(watch)
-        if _over(watch):
-            break
-        if not arrived:
-            time.sleep(config.watch.poll_s)
+    with closing(notified(config, inbox, since=_risk_as_of(watch))) as heard:
+        while not until(watch):
+            for path in next(heard):
+                tell(f"{path.name}: from the database")
+            arrived = _arrivals(watch)
+            if arrived:
+                _apply(watch, arrived)
+            _still_here(watch)
+            if _over(watch):
+                break
+            if not arrived:
+                time.sleep(config.watch.poll_s)
     newest = watch.latest
     assert newest is not None
     return newest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +19,7 @@ _LOG = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 10
 
 
-def notified(config: Config, inbox: Path, *, since: pd.Timestamp) -> Iterator[list[Path]]:
+def notified(config: Config, inbox: Path, *, since: pd.Timestamp) -> Generator[list[Path]]:
     """At each step: the files that were made of rows since `since`, where the channel has spoken (and at first).
 
     Without `watch.channel` nothing, for ever. A database that can't be reached is tried again at the next step. Raises
@@ -42,20 +42,27 @@ def notified(config: Config, inbox: Path, *, since: pd.Timestamp) -> Iterator[li
         "host": where.host, "port": where.port, "dbname": where.database, "user": where.user, "password": where.password,
         "connect_timeout": CONNECT_TIMEOUT_S, **where.query,
     }  # fmt: skip
+    settings = {name: value for name, value in settings.items() if value}
     connection: psycopg.Connection | None = None
-    while True:
-        try:
-            if connection is None:  # what came while nobody listened is read at once
-                connection = psycopg.connect(autocommit=True, **{k: v for k, v in settings.items() if v})  # type: ignore[arg-type]
-                connection.execute(f'LISTEN "{config.watch.channel}"')
-                spoken = True
-            else:
-                spoken = bool(list(connection.notifies(timeout=0.0)))
-            yield [written] if spoken and (written := _rows(config, inbox, since)) else []
-        except (psycopg.Error, InputError) as error:
-            _LOG.warning("%s: %s; it is tried again", where.shown, type(error).__name__)
-            connection = None
-            yield []
+    try:
+        while True:
+            try:
+                if connection is None:  # what came while nobody listened is read at once
+                    connection = psycopg.connect(autocommit=True, **settings)  # type: ignore[arg-type]
+                    connection.execute(f'LISTEN "{config.watch.channel}"')
+                    spoken = True
+                else:
+                    spoken = bool(list(connection.notifies(timeout=0.0)))
+                written = _rows(config, inbox, since) if spoken else None
+            except (psycopg.Error, InputError) as error:
+                _LOG.warning("%s: %s; it is tried again", where.shown, type(error).__name__)
+                if connection is not None:
+                    connection.close()
+                connection = written = None
+            yield [] if written is None else [written]
+    finally:
+        if connection is not None:
+            connection.close()
 
 
 def _rows(config: Config, inbox: Path, since: pd.Timestamp) -> Path | None:
