@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import geopandas as gpd
@@ -47,6 +48,11 @@ class Hotspots:
     def summary(self) -> str:
         share = self.frame["expected"].sum() / max(self.risk.expected.sum(), 1e-300)
         return f"{len(self)} hotspots hold {share:.1%} of the {self.risk.expected.sum():.1f} expected incidents"
+
+    def _repr_html_(self) -> str:
+        """The summary and the table without shapes, for notebooks; every text is escaped."""
+        shown = pd.DataFrame(self.frame[["hotspot_id", "rank", "expected", "lower", "upper", "observed", "activity"]])
+        return f"<p>{escape(self.summary())}</p>" + shown.to_html(index=False, escape=True, max_rows=20)
 
 
 def select_hotspots(

@@ -318,6 +318,59 @@ def callup(
         raise typer.Exit(UNPLANNED)
 
 
+@app.command()
+def assess(
+    config: ConfigPath,
+    out: Out,
+    more_runs: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,  # `--runs A B`: B comes in here
+    runs: Annotated[
+        list[Path] | None, typer.Option("--runs", metavar="DIR...", help="finished plans to assess")
+    ] = None,
+    tracks: Annotated[Path | None, typer.Option("--tracks", help="where teams were: team_id, time, lon, lat")] = None,
+    outcomes: Annotated[
+        Path | None,
+        typer.Option("--outcomes", help="what teams report: date, team_id, kind, count; kept in the ledger"),
+    ] = None,
+    intervention: Annotated[
+        str | None, typer.Option("--intervention", help="when patrols began; default: date of the first run")
+    ] = None,
+    before: Annotated[
+        str | None, typer.Option("--before", help="start of the period before; default: as long as after")
+    ] = None,
+    after: Annotated[
+        str | None, typer.Option("--after", help="end of the period after; default: the last run's")
+    ] = None,
+    plan_trial: Annotated[
+        bool, typer.Option("--plan-trial", help="draw by lot which hotspots are patrolled on which dates")
+    ] = False,
+    start: Annotated[str | None, typer.Option("--from", help="first date of the trial")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="last date of the trial, included")] = None,
+    trial: Annotated[Path | None, typer.Option("--trial", help="folder of a trial that is over: evaluate it")] = None,
+    seed: Seed = 0,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Dosage delivered, outcomes, incidents before and after, and a sheet per team; or a trial by lot."""
+    from planning.jobs.assess import run_assess
+    from planning.jobs.trial import run_plan_trial, run_trial_evaluation
+
+    several = [*(runs or ()), *(more_runs or ())] if runs else []
+    if bool(several) + plan_trial + (trial is not None) != 1 or (more_runs and not runs):
+        raise ConfigError("give one of --runs, --plan-trial and --trial; fix: see `patrol assess --help`")
+    if plan_trial:
+        if start is None or end is None:
+            raise ConfigError("--plan-trial needs --from and --to; fix: give the first and last date of the trial")
+        done = run_plan_trial(config, start=start, end=end, seed=seed, out=out, force=force, progress=_say)
+    elif trial is not None:
+        done = run_trial_evaluation(config, trial=trial, out=out, force=force, progress=_say)
+    else:
+        done = run_assess(
+            config, runs=several, out=out, tracks=tracks, outcomes=outcomes, intervention=intervention, before=before,
+            after=after, force=force, progress=_say,
+        )  # fmt: skip
+    _tell(done.manifest, done.lines, as_json)
+
+
 @app.command("map")
 def redraw(
     run: Annotated[Path, typer.Argument(metavar="RUN")],
@@ -333,11 +386,15 @@ def redraw(
 
 
 @app.command()
-def verify(run: Annotated[Path, typer.Argument(metavar="RUN")], as_json: Json = False) -> None:
-    """Check a finished run: every file is there and unchanged."""
+def verify(
+    run: Annotated[Path, typer.Argument(metavar="RUN|LEDGER", help="a finished run, or a ledger.jsonl of outcomes")],
+    as_json: Json = False,
+) -> None:
+    """Check a finished run: every file is there and unchanged; or a ledger: the first broken entry is named."""
+    from planning.operations.ledger import ledger_problems
     from planning.output.runs import verify as problems_of
 
-    problems = problems_of(run)
+    problems = ledger_problems(run) if run.suffix == ".jsonl" else problems_of(run)
     if as_json:
         typer.echo(json.dumps({"run": str(run), "problems": problems}, ensure_ascii=False))
     elif problems:

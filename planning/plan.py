@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
+from importlib import import_module
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from planning.problem import Problem
 from planning.rules import Floats, Ints
@@ -107,6 +110,47 @@ class Plan:
             f"{self.problem.teams} teams; value {self.value:.6g}, bound {self.bound:.6g}, "
             f"gap {100 * self.gap:.2f} % ({proof})"
         )
+
+    def _repr_html_(self) -> str:
+        """The summary and the visits by team, for notebooks; every text is escaped."""
+        told, world = self.schedule, self.problem.world
+        teams = told.team if world is None else world.teams["id"].to_numpy()[told.team]
+        demands = told.demand if world is None else world.demands["demand_id"].to_numpy()[told.demand]
+        shown = pd.DataFrame({"team": teams, "sequence": told.sequence, "demand": demands})
+        for name, seconds in (("start", told.start_s), ("leave", told.leave_s)):
+            shown[name] = seconds if world is None else world.origin + pd.to_timedelta(seconds, unit="s")
+        return f"<p>{escape(self.summary())}</p>" + shown.to_html(index=False, escape=True, max_rows=40)
+
+    def plot(self, *, ax: Any = None) -> Any:
+        """Stops and the order in which each team visits them, in the district's CRS, as a matplotlib map; returns the axes.
+
+        Lines go straight from stop to stop. Needs matplotlib (extra `notebooks`). Raises ValueError for a plan of plain
+        arrays, which has no places.
+        """
+        world = self.problem.world
+        if world is None:
+            raise ValueError("this plan has no places to draw; fix: make its problem with build_problem")
+        drawn = world.points.plot(ax=ax, color="black", marker="s", markersize=20)
+        if self.problem.demands:
+            world.demands.plot(ax=drawn, color="0.7", markersize=8)
+        points = np.array([[point.x, point.y] for point in world.points.geometry])
+        stops = np.array([[stop.x, stop.y] for stop in world.demands.geometry]).reshape(-1, 2)
+        for team, route in enumerate(self.routes):
+            if route:
+                start, end = points[self.problem.team_start[team]], points[self.problem.team_end[team]]
+                way = np.vstack([start, stops[route], end])
+                drawn.plot(way[:, 0], way[:, 1], linewidth=1, marker="o", markersize=3)
+        drawn.set_title(self.summary())
+        drawn.set_axis_off()
+        return drawn
+
+    def explore(self, *, language: str = "zh", height_px: int = 640) -> Any:
+        """The plan's page inside a notebook: the one that `save_map` writes, in a frame of its own.
+
+        Raises ValueError for a plan of plain arrays, ConfigError for another language than zh or en.
+        """
+        # a result that shows itself looks up to where pages are drawn, but only when it is asked to
+        return import_module("planning.output.mapping.plan_page").framed(self, language=language, height_px=height_px)
 
 
 def make_plan(

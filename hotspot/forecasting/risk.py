@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,28 @@ class Risk:
             f"{self.starts[0]:%Y-%m-%d %H:%M} + {len(self.starts)} h, from {len(self.history):,} incidents "
             f"before {self.as_of:%Y-%m-%d %H:%M}"
         )
+
+    def _repr_html_(self) -> str:
+        """The summary and the busiest cells, for notebooks; every text is escaped."""
+        busiest = np.argsort(-self.expected.sum(axis=1), kind="stable")[:10]
+        shown = pd.DataFrame(
+            {
+                "cell_id": self.grid.cells["cell_id"].to_numpy()[busiest],
+                "expected": self.expected[busiest].sum(axis=1),
+            }
+        )
+        return f"<p>{escape(self.summary())}</p>" + shown.to_html(index=False, escape=True)
+
+    def plot(self, *, hours: slice | None = None, ax: Any = None) -> Any:
+        """Expected incidents of each cell in all hours, or in those of a slice, as a matplotlib map; returns the axes.
+
+        Needs matplotlib (extra `notebooks`).
+        """
+        worth = self.expected[:, hours if hours is not None else slice(None)].sum(axis=1)
+        drawn = self.grid.cells.assign(expected=worth).plot("expected", ax=ax, cmap="cividis", legend=True)
+        drawn.set_title(f"{self.model}, {self.starts[0]:%Y-%m-%d %H:%M}")
+        drawn.set_axis_off()
+        return drawn
 
 
 def forecast(

@@ -89,7 +89,8 @@ const Patrol = (() => {
     if (state.spot) shown.set("hotspot", state.spot);
     if (state.tab !== firstTab) shown.set("tab", state.tab);
     if (state.view !== "map") shown.set("view", state.view);
-    if ("#" + shown !== location.hash) history.replaceState(null, "", "#" + shown);
+    // a page inside another (a notebook) has no address of its own
+    if (location.protocol !== "about:" && "#" + shown !== location.hash) history.replaceState(null, "", "#" + shown);
   }
 
   return { data, state, root, TABS, $, t, make, drawn, day, clock, hourOf, weekday, weekdayName, offset, span, dayAndSpan, minutes, fixed, km,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -45,8 +47,9 @@ class PlannedNight:
 class Dosage:
     """Planned and delivered, all nights together.
 
-    `stays`: one row per stay. `visits`: the planned ones with `run, planned_min`, delivered `minutes, lower_min, upper_min`
-    (NaN on a night without pings of the team: unknown, not absent), `delivered` and `on_time` (0, 1 or NaN), and
+    `stays`: one row per stay. `visits`: the planned ones with `run, planned_min`
+    (of service, not of waiting), delivered `minutes, lower_min, upper_min`
+    (NaN on a night without pings of the team: unknown, not absent), `delivered` and `on_time` (0, 1 or missing), and
     `untracked_min`, the planned minutes of which nothing is known. `tracks`: one row per night and team with pings:
     their number, the median interval, gaps, minutes in them and outside of them.
     """
@@ -61,27 +64,29 @@ def measure_dosage(
 ) -> Dosage:
     """Find every stay of the nights, and give it to the planned visit that it belongs to.
 
-    `pings`: `team_id, time, x, y`, by team and time. A stay counts for the visit of the same night, team and hotspot
-    whose middle is nearest to its own, at any time of the night: plans draw times at random, and late is not absent. A
-    visit is `delivered` when half of its planned minutes or more were, and `on_time` when it is delivered and some of it
-    lies between the planned start and end. A stay where the team had no visit keeps an empty `visit_id`.
+    `pings`: `team_id, time, x, y`, by team and time. Each moment of a stay counts for the visit of the same night, team
+    and hotspot whose middle is nearest to it, at any time of the night: plans draw times at random, and late is not
+    absent. So a stay that lasts through two visits is two rows. A visit is `delivered` when half of its planned minutes
+    or more were, and `on_time` when it is delivered and some of it lies between the planned start and end. A stay where
+    the team had no visit keeps an empty `visit_id`.
     """
     stays, tracks, known = [], [], []
+    planned = _planned(nights)
     for night in nights:
         of_night = pings[(pings["time"] >= night.start) & (pings["time"] < night.end)]
         for team, own in of_night.groupby("team_id", sort=True):
             at_s = np.asarray((own["time"] - night.start).dt.total_seconds(), dtype=np.float64)
             limit_s = gap_limit_s(at_s, max_gap_min=max_gap_min)
             zone = zones_of(own[["x", "y"]].to_numpy(dtype=float), night.places, buffer_m=buffer_m)
-            stays.append(_named(find_stays(at_s, zone, max_gap_s=limit_s), night, str(team)))
+            visits = planned[(planned["run"] == night.label) & (planned["team_id"] == team)]
+            stays.append(_by_visit(find_stays(at_s, zone, max_gap_s=limit_s), visits, night).assign(team_id=team))
             spans = tracked_spans(at_s, max_gap_s=limit_s)
             tracks.append((night.label, str(team), *_track_facts(at_s, spans)))
             known.append((night, str(team), spans))
-    every = pd.concat(stays, ignore_index=True) if stays else _no_stays(nights)
-    planned = _planned(nights)
-    every = every.assign(visit_id=_nearest_visits(every, planned))[list(STAY_COLUMNS)]
-    visits = _delivered(planned.assign(untracked_min=_untracked_min(planned, known)), every)
-    return Dosage(every, visits, pd.DataFrame(tracks, columns=list(TRACK_ROW)))
+    stays = [part for part in stays if len(part)]
+    every = pd.concat(stays, ignore_index=True)[list(STAY_COLUMNS)] if stays else _no_stays(nights[0])
+    delivered = _delivered(planned.assign(untracked_min=_untracked_min(planned, known)), every)
+    return Dosage(every, delivered, pd.DataFrame(tracks, columns=list(TRACK_ROW)))
 
 
 def gap_limit_s(at_s: Floats, *, max_gap_min: float) -> float:
@@ -96,7 +101,7 @@ def gap_limit_s(at_s: Floats, *, max_gap_min: float) -> float:
 
 def zones_of(xy: Floats, places: gpd.GeoDataFrame, *, buffer_m: float) -> Ints:
     """(n,) index of the place within `buffer_m` of each position, the nearest if several (the first of equals); -1: none."""
-    points = shapely.points(xy)
+    points: npt.NDArray[np.object_] = np.asarray(gpd.points_from_xy(xy[:, 0], xy[:, 1]))
     shapes = np.asarray(places.geometry)
     zone = np.full(len(xy), -1, dtype=np.int64)
     point, shape = shapely.STRtree(shapes).query(points, predicate="dwithin", distance=buffer_m)
@@ -107,18 +112,20 @@ def zones_of(xy: Floats, places: gpd.GeoDataFrame, *, buffer_m: float) -> Ints:
 
 
 def find_stays(at_s: Floats, zone: Ints, *, max_gap_s: float) -> pd.DataFrame:
-    """Runs of consecutive pings in one zone: `zone, entry_s, exit_s, minutes, lower_min, upper_min, pings, coarse, gap`.
+    """Runs of consecutive pings in one zone: `zone, entry_s, exit_s, first_s, last_s, earliest_s, latest_s, pings, coarse, gap`.
 
-    `at_s` (n,) seconds, rising; `zone` (n,), -1 = none. Coming and going are put half-way between the pings inside and
-    outside; the interval is from what is seen (last minus first ping inside) to what is possible (next minus previous
-    ping outside). Beside a gap longer than `max_gap_s`, or an end of the track, the estimate ends at the ping
-    and the interval reaches into the gap by half of it, but no more than `max_gap_s`: `gap` is then True. `coarse`: the
-    interval is at least half as wide as the estimate.
+    `at_s` (n,) seconds, rising; `zone` (n,), -1 = none. Coming and going (`entry_s, exit_s`) are put half-way between the
+    pings inside and outside. Seen is the team from its `first_s` to its `last_s` ping inside, possible is from the ping
+    outside before (`earliest_s`) to the one after (`latest_s`). Beside a gap longer than `max_gap_s`, or an end of the
+    track, the estimate ends at the ping, and possible is half of the gap, but no more than `max_gap_s`: `gap` is then
+    True. `coarse`: what is possible exceeds what is seen by at least half of the estimate.
 
     >>> at = np.arange(0.0, 1200.0, 60.0)                   # a ping a minute, the third to the sixteenth are inside
     >>> stay = find_stays(at, np.where((at >= 120) & (at < 960), 0, -1), max_gap_s=600.0).iloc[0]
-    >>> float(stay["lower_min"]), float(stay["minutes"]), float(stay["upper_min"]), bool(stay["coarse"])
-    (13.0, 14.0, 15.0, False)
+    >>> [float(stay[b] - stay[a]) / 60 for a, b in (("first_s", "last_s"), ("entry_s", "exit_s"), ("earliest_s", "latest_s"))]
+    [13.0, 14.0, 15.0]
+    >>> bool(stay["coarse"])
+    False
     >>> len(find_stays(np.empty(0), np.empty(0, dtype=np.int64), max_gap_s=600.0))
     0
     """
@@ -136,13 +143,12 @@ def find_stays(at_s: Floats, zone: Ints, *, max_gap_s: float) -> pd.DataFrame:
     reach = [
         np.where(cut, np.minimum(gap / 2, max_gap_s), gap) for cut, gap in ((cut_before, before), (cut_after, after))
     ]
-    lower = at_s[ends] - at_s[begins]
-    upper = lower + reach[0] + reach[1]
+    first, last = at_s[begins], at_s[ends]
     return pd.DataFrame(
         {
-            "zone": zone[begins], "entry_s": entry, "exit_s": leave, "minutes": (leave - entry) / 60,
-            "lower_min": lower / 60, "upper_min": upper / 60, "pings": ends - begins + 1,
-            "coarse": upper - lower >= COARSE_SHARE * (leave - entry), "gap": cut_before | cut_after,
+            "zone": zone[begins], "entry_s": entry, "exit_s": leave, "first_s": first, "last_s": last,
+            "earliest_s": first - reach[0], "latest_s": last + reach[1], "pings": ends - begins + 1,
+            "coarse": reach[0] + reach[1] >= COARSE_SHARE * (leave - entry), "gap": cut_before | cut_after,
         }
     )  # fmt: skip
 
@@ -219,37 +225,44 @@ def _sums(visits: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def _planned(nights: Sequence[PlannedNight]) -> pd.DataFrame:
-    each = [night.visits.assign(run=night.label) for night in nights]
-    visits = pd.concat(each, ignore_index=True)
+    visits = pd.concat([night.visits.assign(run=night.label) for night in nights], ignore_index=True)
+    visits = visits[["run", *(name for name in visits if name != "run")]]
     return visits.assign(planned_min=(visits["leave"] - visits["start"]).dt.total_seconds() / 60)
 
 
-def _named(found: pd.DataFrame, night: PlannedNight, team: str) -> pd.DataFrame:
-    """Stays with the night's names and instants, to the second."""
-    names = night.places["hotspot_id"].to_numpy(dtype=object)[found["zone"].to_numpy(dtype=np.int64)]
-    times = {
-        name: night.start + pd.to_timedelta(found[f"{name}_s"].round(), unit="s").dt.as_unit("us")
-        for name in ("entry", "exit")
-    }
-    rest = found[[*MINUTES, "pings", "coarse", "gap"]]
-    return rest.assign(run=night.label, team_id=team, hotspot_id=names, **times)
+def _by_visit(found: pd.DataFrame, visits: pd.DataFrame, night: PlannedNight) -> pd.DataFrame:
+    """The stays of one team and night, cut half-way between the middles of its visits to their hotspot."""
+    names = night.places["hotspot_id"].to_numpy(dtype=object)
+    rows = []
+    stay: Any
+    for stay in found.itertuples(index=False):
+        own = visits[visits["hotspot_id"] == names[stay.zone]].sort_values(["start", "visit_id"])
+        middle_s = ((own["start"] + (own["leave"] - own["start"]) / 2) - night.start).dt.total_seconds().to_numpy()
+        cuts_s = (middle_s[1:] + middle_s[:-1]) / 2
+        first, last = np.searchsorted(cuts_s, [stay.entry_s, stay.exit_s])
+        edges = np.concatenate([[-np.inf], cuts_s[first:last], [np.inf]])
+        for n, (begin, end) in enumerate(pairwise(edges)):
+            visit = own["visit_id"].iloc[first + n] if len(own) else ""
+            rows.append(
+                (night.label, names[stay.zone], visit, *_part(stay, begin, end), stay.pings, stay.coarse, stay.gap)
+            )
+    table = pd.DataFrame(rows, columns=[name for name in STAY_COLUMNS if name != "team_id"])
+    for name in ("entry", "exit"):
+        seconds = pd.to_timedelta(table[name].astype(float).round(), unit="s").dt.as_unit("us")
+        table[name] = night.start.as_unit("us") + seconds
+    return table
 
 
-def _no_stays(nights: Sequence[PlannedNight]) -> pd.DataFrame:
+def _part(stay: Any, begin: float, end: float) -> tuple[float, ...]:
+    """Start and end of a stay's part in `[begin, end)`, and its minutes as estimated, seen and possible."""
+    spans = ((stay.entry_s, stay.exit_s), (stay.first_s, stay.last_s), (stay.earliest_s, stay.latest_s))
+    minutes = (max(0.0, min(b, end) - max(a, begin)) / 60 for a, b in spans)
+    return max(stay.entry_s, begin), min(stay.exit_s, end), *minutes
+
+
+def _no_stays(night: PlannedNight) -> pd.DataFrame:
     none = find_stays(np.empty(0), np.empty(0, dtype=np.int64), max_gap_s=0.0)
-    return _named(none, nights[0], "")
-
-
-def _nearest_visits(stays: pd.DataFrame, visits: pd.DataFrame) -> pd.Series:
-    """The visit of the same night, team and hotspot whose middle is nearest to each stay's ('' = there is none)."""
-    keys = ["run", "team_id", "hotspot_id"]
-    middle = visits["start"] + (visits["leave"] - visits["start"]) / 2
-    own = stays["entry"] + (stays["exit"] - stays["entry"]) / 2
-    pairs = stays[keys].assign(stay=np.arange(len(stays)), own=own)
-    pairs = pairs.merge(visits[[*keys, "visit_id", "start"]].assign(middle=middle), on=keys)
-    pairs = pairs.assign(off=(pairs["own"] - pairs["middle"]).abs()).sort_values(["stay", "off", "start", "visit_id"])
-    nearest = pairs.drop_duplicates("stay").set_index("stay")["visit_id"]
-    return nearest.reindex(np.arange(len(stays))).fillna("").set_axis(stays.index)
+    return _by_visit(none, night.visits, night).assign(team_id="")[list(STAY_COLUMNS)]
 
 
 def _delivered(visits: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
@@ -262,8 +275,8 @@ def _delivered(visits: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
     for name in MINUTES:
         found[name] = found[name].astype(float).fillna(0.0).where(tracked)
     enough = found["minutes"] >= DELIVERED_SHARE * found["planned_min"]
-    found["delivered"] = enough.astype(float).where(tracked)
-    found["on_time"] = (enough & (found["in_time"].fillna(0) > 0)).astype(float).where(tracked)
+    found["delivered"] = enough.astype("Int64").where(tracked)
+    found["on_time"] = (enough & (found["in_time"].fillna(0) > 0)).astype("Int64").where(tracked)
     return found.drop(columns="in_time")
 
 

@@ -89,8 +89,8 @@ def read_pings(
     if counts.rejected > max_rejected_share * counts.read:
         raise InputError(sorted(faults.faults, key=lambda fault: fault.row or 0))
     used = frame[rows.state == "used"].sort_values(["team_id", "time"], ignore_index=True)
-    entry = {"path": str(path), "sha256": table.sha256, "encoding": table.encoding}
-    entry |= {f"rows_{name}": count for name, count in counts.as_dict().items()}
+    of_rows = {f"rows_{name}": count for name, count in counts.as_dict().items()}
+    entry = {"path": str(path), "sha256": table.sha256, "encoding": table.encoding, **of_rows}
     return Pings(used, counts, _listing(table, text, rows), entry)
 
 
@@ -146,3 +146,9 @@ def _listing(table: Table, text: pd.DataFrame, rows: _RowStates) -> pd.DataFrame
     )  # fmt: skip
     whole = pd.concat([listed, table.bad_rows.assign(state="rejected")]).sort_values("row", ignore_index=True)
     return whole.assign(file=Path(table.path).name)[list(SET_ASIDE_COLUMNS)]
+
+
+def no_pings(timezone: str) -> pd.DataFrame:
+    """The frame of tracks that nobody gave."""
+    columns = {"team_id": "object", "time": f"datetime64[us, {timezone}]", "x": "float64", "y": "float64"}
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in columns.items()})

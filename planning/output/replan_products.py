@@ -241,7 +241,7 @@ def _legs(facts: ReplanFacts, tables: PlanTables) -> list[tuple[str, str]]:
     text = (facts.before / "routes.geojson").read_text(encoding="utf-8")
     rows: list[tuple[str, int, str]] = []
     for line in text.splitlines()[1:-1]:
-        told = json.loads(line.rstrip(","))["properties"]
+        told = json.loads(line.partition(',"geometry"')[0] + "}")["properties"]  # the line itself stays as it is
         if told["sequence"] <= done.get(told["team_id"], 0) or _went_home(facts, told["team_id"]):
             rows.append((told["team_id"], told["sequence"], line.rstrip(",")))
     legs = tables.legs.assign(sequence=tables.legs["sequence"] + tables.legs["team_id"].map(done).astype("int64"))

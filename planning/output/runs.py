@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from types import FrameType
@@ -20,6 +21,7 @@ from hotspot.errors import OutputError
 from planning.output.plain import plain
 
 MANIFEST = "manifest.json"
+FLUSHED_AT_ONCE = 16  # the disk writes them together
 SCHEMA = "hotspot-patrol/run/1"
 FIELDS = (
     *("schema", "status", "command", "config", "seed", "as_of", "window", "timezone"),
@@ -190,13 +192,20 @@ def _is_alive(pid: int) -> bool:
 
 
 def _flush(folder: Path) -> None:
-    """Makes sure that all of it is on the disk before the new name is."""
-    for path in [*folder.rglob("*"), folder, folder.parent]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    """Makes sure that all of it is on the disk before the new name is: files side by side, then the folders."""
+    paths = list(folder.rglob("*"))
+    with ThreadPoolExecutor(FLUSHED_AT_ONCE) as pool:
+        list(pool.map(_to_disk, [path for path in paths if not path.is_dir()]))
+    for path in [*(path for path in paths if path.is_dir()), folder, folder.parent]:
+        _to_disk(path)
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _put_in_place(partial: Path, target: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -95,15 +97,37 @@ def plan_payload(
     }
 
 
-def save_map(plan: Plan, path: str | Path, *, language: str = "zh") -> Path:
-    """Write the plan's map as one self-contained page that opens without a network. Returns the path."""
+def map_html(plan: Plan, *, language: str) -> str:
+    """The plan's map as one self-contained page."""
     facts = {"title": "", "district": "", "language": language, "synthetic": False, "generated": "", "run_id": ""}
     payload = plan_payload(
         plan, tabulate(plan), facts=facts | {"version": __version__, "notices": [], "attribution": ""}
     )
+    return render_page(payload, language=language, title=payload["title"])
+
+
+def save_map(plan: Plan, path: str | Path, *, language: str = "zh") -> Path:
+    """Write the plan's map as one self-contained page that opens without a network. Returns the path."""
     target = Path(path)
-    target.write_text(render_page(payload, language=language, title=payload["title"]), encoding="utf-8")
+    target.write_text(map_html(plan, language=language), encoding="utf-8")
     return target
+
+
+@dataclass(frozen=True)
+class Framed:
+    """A page in a frame, as notebooks show it; it stays apart from the notebook's own page."""
+
+    page: str
+    height_px: int
+
+    def _repr_html_(self) -> str:
+        style = f"width:100%;height:{self.height_px}px;border:0"
+        return f'<iframe sandbox="allow-scripts" srcdoc="{escape(self.page)}" style="{style}"></iframe>'
+
+
+def framed(plan: Plan, *, language: str, height_px: int) -> Framed:
+    """The plan's page for a notebook."""
+    return Framed(map_html(plan, language=language), height_px)
 
 
 def _teams(plan: Plan, tables: PlanTables, places: Sequence[str]) -> list[Payload]:
