@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
-from scipy import stats
 
 from hotspot.errors import ConfigError
 from hotspot.forecasting.risk import Risk
 from hotspot.situation import cell_state
+from hotspot.tails import poisson_upper
 
 Ints = npt.NDArray[np.int64]
 OBSERVED_DAYS = 364.0  # whole weeks, so that each hour of the week is seen equally often
@@ -286,7 +286,7 @@ def _what_for(weights: pd.DataFrame) -> tuple[str, dict[str, float]]:
 def _p_value(place: Ints, key: Ints, observed: int, risk: Risk) -> float:
     everywhere = risk.history.share_in(risk.weekly_hour[key])[_counted(risk)]
     area_share = risk.grid.cells["area_m2"].to_numpy()[place].sum() / risk.grid.area_m2
-    tail = stats.poisson.sf(observed - 1, everywhere.sum() * area_share)
+    tail = poisson_upper(observed, everywhere.sum() * area_share)
     return float(min(1.0, tail * len(risk.grid)))
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from scipy import stats
 
 from hotspot import time_texts
 from hotspot.errors import ConfigError
+from hotspot.tails import binomial_lower, chi2_quantile, negative_binomial_lower
 
 MISSING = "no time"
 NOT_A_TIME = "not a time that is read without doubt"
@@ -312,7 +312,7 @@ def zone_doubt(times: pd.DatetimeIndex) -> str:
     near = np.abs((np.arange(24) + 2 - 4 + 12) % 24 - 12) <= 4
     least, usual = int(np.where(near, quiet.max() + 1, quiet).argmin()), int(quiet[near].min())
     count = int(quiet[least])
-    if count > 0.8 * usual or stats.binom.cdf(count, count + usual, 0.5) * 15 > 0.001:
+    if count > 0.8 * usual or binomial_lower(count, count + usual, 0.5) * 15 > 0.001:
         return ""
     doubt = f"the quietest hours are {least:02d}-{(least + 4) % 24:02d}: are these times really local to {times.tz}?"
     offset_h = float((times.max().utcoffset() or pd.Timedelta(0)) / pd.Timedelta(hours=1))
@@ -340,7 +340,7 @@ def profile_shift(times_a: pd.DatetimeIndex, times_b: pd.DatetimeIndex) -> int:
     best = int(differ.argmin())
     shift, as_they_are = int(shifts[best]), differ[11]
     elsewhere = differ[np.abs((shifts - shift + 12) % 24 - 12) > 2]
-    told = abs(shift) >= 2 and as_they_are > stats.chi2.isf(1e-6, 23)
+    told = abs(shift) >= 2 and as_they_are > chi2_quantile(1.0 - 1e-6, 23)
     sure = max(differ[best], 23.0) < min(as_they_are / 5, elsewhere.min() / 2)  # 23 is what two equal days give
     return shift if told and sure else 0
 
@@ -386,7 +386,7 @@ def recent_shortfall(times: pd.DatetimeIndex, as_of: pd.Timestamp) -> str:
     of_windows = float(daily[:, 4:].sum(axis=1).var(ddof=1)) / usual  # more, when days go up and down together
     spread = max(1.0, of_days, of_windows)
     variance = usual * spread * (1 + 1 / weeks)
-    tail = stats.nbinom.cdf(recent, usual**2 / (variance - usual), usual / variance)
+    tail = negative_binomial_lower(recent, usual**2 / (variance - usual), usual / variance)
     if tail >= 0.01:
         return ""
     return f"the last 3 days have {recent} incidents where {usual:.0f} are usual: probably incomplete, not a drop"

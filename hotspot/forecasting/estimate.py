@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from hotspot.forecasting.history import History
 from hotspot.forecasting.level import expected_level
 from hotspot.forecasting.memory import dispersion, effective_counts, fading, likely_half_life
 from hotspot.forecasting.profile import Hours, cell_hours
 from hotspot.grid import Grid
+from hotspot.tails import gamma_quantile
 
 LEAST_SHAPE = 0.05
 Floats = npt.NDArray[np.float64]
@@ -115,7 +115,7 @@ def gamma_interval(mean: Floats, relative_var: Floats, *, level: float = 0.9) ->
     shape = np.exp(log_shapes)
     wanted = np.clip(-np.log(np.maximum(relative_var, 1e-7)), log_shapes[0], log_shapes[-1])
     ends = [
-        mean * np.interp(wanted, log_shapes, stats.gamma.ppf(share, shape) / shape)
+        mean * np.interp(wanted, log_shapes, gamma_quantile(share, shape) / shape)
         for share in ((1 - level) / 2, (1 + level) / 2)
     ]
     return ends[0], ends[1]

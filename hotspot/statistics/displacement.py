@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
 from hotspot.errors import ConfigError
+from hotspot.tails import normal_quantile, normal_upper
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,6 @@ def wdd(
     estimate = float(change[0] - change[1] + change[2] - change[3])
     error = float(np.sqrt(pairs.sum()))
     z = estimate / error if error else float("nan")
-    p = float(2 * norm.sf(abs(z))) if error else 1.0
-    half = float(norm.ppf(0.975)) * error
+    p = float(2 * normal_upper(abs(z))) if error else 1.0
+    half = normal_quantile(0.975) * error
     return WddResult(estimate, error, z, p, estimate - half, estimate + half)

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
-from scipy.stats import norm
 
 from hotspot.errors import ConfigError
 from hotspot.statistics.chance import Bools, Floats, discoveries, sum_tails
 from hotspot.statistics.neighbours import Neighbours, equal_weights, weights_of
+from hotspot.tails import normal_upper
 
 NO_PATTERN = "no pattern"
 KINDS = (
@@ -95,7 +95,7 @@ def hot_and_cold(
             spread = np.sqrt(variance * np.maximum(cube.size * members - members**2, 0.0) / (cube.size - 1))
             with np.errstate(divide="ignore", invalid="ignore"):
                 z[rows] = (total - mean * members) / spread
-            p[rows] = exact.two_sided(total, members) if exact else 2.0 * norm.sf(np.abs(z[rows]))
+            p[rows] = exact.two_sided(total, members) if exact else 2.0 * normal_upper(np.abs(z[rows]))
     flagged = discoveries(p, alpha) if fdr else p <= alpha
     return z, flagged & (z > 0), flagged & (z < 0)
 
@@ -150,7 +150,7 @@ def mann_kendall(series: npt.ArrayLike) -> tuple[Floats, Floats, Floats]:
         tau = s / np.sqrt(pairs * (t * (t - 1) / 2))
     z[~(variance > 0)] = np.nan
     tau[~(variance > 0)] = np.nan
-    return tau, z, np.where(np.isfinite(z), 2.0 * norm.sf(np.abs(z)), np.nan)
+    return tau, z, np.where(np.isfinite(z), 2.0 * normal_upper(np.abs(z)), np.nan)
 
 
 @numba.njit(cache=True)

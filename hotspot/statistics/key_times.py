@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import chi2
 
 from hotspot.errors import ConfigError
 from hotspot.statistics.chance import Floats
+from hotspot.tails import chi2_quantile
 from hotspot.times import HOURS_OF_WEEK, hour_of_week
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -70,8 +70,8 @@ def poisson_interval(counts: npt.ArrayLike, *, level: float = 0.9) -> tuple[Floa
     k = np.asarray(counts, dtype=np.float64)
     tail = (1 - level) / 2
     with np.errstate(invalid="ignore"):
-        lower = np.where(k > 0, chi2.ppf(tail, 2 * k) / 2, 0.0)
-    return lower, np.asarray(chi2.ppf(1 - tail, 2 * k + 2) / 2, dtype=np.float64)
+        lower = np.where(k > 0, chi2_quantile(tail, 2 * k) / 2, 0.0)
+    return lower, np.asarray(chi2_quantile(1 - tail, 2 * k + 2) / 2, dtype=np.float64)
 
 
 def key_windows(

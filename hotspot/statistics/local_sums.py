@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.stats import norm
 
 from hotspot.errors import ConfigError
 from hotspot.statistics.chance import Bools, Floats, Ints, Tails, doubled, sum_tails, weighted_tails
 from hotspot.statistics.neighbours import equal_weights
+from hotspot.tails import normal_lower, normal_upper
 
 ISLAND, MISSING = "island", "missing"
 _MOST_KINDS = 500
@@ -74,7 +74,7 @@ def tails_of_sums(
         every = weighted_tails(values[at], part, own[at], sums[at], draws=permutations, seed=seed)
         found = every.take(np.searchsorted(at, cells))
     else:
-        upper, lower = norm.sf(z[cells]), norm.cdf(z[cells])
+        upper, lower = normal_upper(z[cells]), normal_lower(z[cells])
         found = Tails(upper, lower, np.zeros(len(cells)), doubled(upper, lower))
         method = "normal approximation"
     tails.put(cells, found)

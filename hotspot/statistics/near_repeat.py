@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.spatial import cKDTree
-from scipy.stats import norm
 
 from hotspot.errors import ConfigError
 from hotspot.statistics.events import Floats, Ints, events_of
+from hotspot.tails import normal_upper
 
 MOST_PAIRS = 50_000_000  # held at once; more would not fit, and the bounds join nearly everything
 
@@ -91,7 +91,7 @@ def knox(
         counts = permuted_counts(i, j, times, max_t, permutations, seed)
         p, method = (int((counts >= observed).sum()) + 1) / (permutations + 1), "permutations"
     elif sd > 0:
-        p = float(norm.sf((observed - 0.5 - expected) / sd))
+        p = float(normal_upper((observed - 0.5 - expected) / sd))
     return KnoxResult(
         observed, expected, z, p, int((within & same).sum()), int(same.sum()) * near_time / pairs if pairs else 0.0,
         pairs, near_place, near_time, sd, permutations, method,

@@ -47,11 +47,11 @@ class PlannedNight:
 class Dosage:
     """Planned and delivered, all nights together.
 
-    `stays`: one row per stay. `visits`: the planned ones with `run, planned_min`
-    (of service, not of waiting), delivered `minutes, lower_min, upper_min`
-    (NaN on a night without pings of the team: unknown, not absent), `delivered` and `on_time` (0, 1 or missing), and
-    `untracked_min`, the planned minutes of which nothing is known. `tracks`: one row per night and team with pings:
-    their number, the median interval, gaps, minutes in them and outside of them.
+    `stays`: one row per stay, its `pings` those of the whole stay where a second visit cuts it. `visits`: the planned
+    ones with `run`, `planned_min` of service, delivered `minutes, lower_min, upper_min` (NaN on a night without pings of
+    the team: unknown, not absent), `delivered` and `on_time` (0, 1 or missing), and `untracked_min`, the planned minutes
+    of which nothing is known. `tracks`: one row per night and team with pings: their number, the median interval, gaps,
+    minutes in them and outside of them.
     """
 
     stays: pd.DataFrame

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
-from scipy import stats
 
 from hotspot.grid import Grid, make_grid
+from hotspot.tails import poisson_upper
 from planning.demand import make_demands
 from planning.operations.fresh_risk import Floats, added_risk, repeats_of
 from planning.operations.night import Night
@@ -179,7 +179,7 @@ def _fresh_places(
     cell_of = after.grid.locate(places)
     rate = after.expected[:, left].mean(axis=1) if len(left) else np.zeros(len(names))
     count = np.bincount(cell_of, minlength=len(names))
-    chance = stats.poisson.sf(count - 1, before.expected[:, before.starts < now].sum(axis=1))
+    chance = poisson_upper(count, before.expected[:, before.starts < now].sum(axis=1))
     is_hot = (rate >= least) | (chance < BEYOND_CHANCE)
     hot = [int(c) for c in np.unique(cell_of) if len(left) and is_hot[c] and names[c] not in taken]
     hot.sort(key=lambda cell: (-rate[cell], cell))
