@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -16,6 +15,9 @@ import shapely
 
 from hotspot.errors import Fault, InputError
 from planning.network.splitting import Bools, Floats, Ints, great_circle_m, sums
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Attributes = Mapping[str, Any]
 
@@ -90,6 +92,8 @@ def graph_of(edges: gpd.GeoDataFrame, nodes_xy: Floats, marks: GraphMarks | None
 
     Without `marks` nodes are numbered, and arcs have the `tags` that aren't empty.
     """
+    import networkx as nx  # a third of a second that only graphs need
+
     graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph(crs=edges.crs, **(marks.graph if marks else {}))
     ids: Sequence[Hashable] = marks.node_ids if marks else range(len(nodes_xy))
     known = marks.nodes if marks else [{}] * len(nodes_xy)

@@ -6,11 +6,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
 import geopandas as gpd
-import networkx as nx
 import numpy as np
 from pyproj import CRS
 
@@ -21,6 +20,9 @@ from planning.network.cache import cache_key, load, save
 from planning.network.modes import class_speeds, require_modes
 from planning.network.osm import HEAD_BYTES, osm_layers, refuse_entities
 from planning.network.streets import TAGS, Streets, from_lines
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 _COLUMNS = (*TAGS, "fclass", "oneway:bicycle", "osm_id")
 _XML = (b"<?xml", b"<osm", b"<graphml", b"<!--")
@@ -101,7 +103,8 @@ def _check_content(file: Path, kind: str, source: str) -> None:
 
 
 def _graph(file: Path, source: str) -> nx.MultiDiGraph[Any]:
-    import osmnx  # slow to import, and only this kind of file needs it
+    import networkx as nx
+    import osmnx  # both slow to import, and only this kind of file needs them
 
     try:
         graph: nx.MultiDiGraph[Any] = osmnx.load_graphml(file)

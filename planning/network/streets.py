@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
-import networkx as nx
 import numpy as np
 import pandas as pd
 import shapely
@@ -22,6 +21,9 @@ from planning.network.graphs import GraphMarks, graph_of, tables_of
 from planning.network.nearest import SegmentTree, segment_tree
 from planning.network.splitting import MEET_M, Bools, Floats, Ints, osm_codes, places_near, places_of_osm, split
 from planning.network.topology import Topology, topology_of
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 TAGS = (
     "osmid", "name", "highway", "oneway", "oneway_bicycle", "maxspeed", "access", "foot", "bicycle", "vehicle",

@@ -6,7 +6,8 @@ an estimate with an interval, which grows with the time between pings. Nothing h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -70,21 +71,21 @@ def measure_dosage(
     or more were, and `on_time` when it is delivered and some of it lies between the planned start and end. A stay where
     the team had no visit keeps an empty `visit_id`.
     """
-    stays, tracks, known = [], [], []
     planned = _planned(nights)
+    stays, tracks, known = [], [], []
     for night in nights:
+        at, rows = _visits_at(night), []
         of_night = pings[(pings["time"] >= night.start) & (pings["time"] < night.end)]
         for team, own in of_night.groupby("team_id", sort=True):
             at_s = np.asarray((own["time"] - night.start).dt.total_seconds(), dtype=np.float64)
             limit_s = gap_limit_s(at_s, max_gap_min=max_gap_min)
             zone = zones_of(own[["x", "y"]].to_numpy(dtype=float), night.places, buffer_m=buffer_m)
-            visits = planned[(planned["run"] == night.label) & (planned["team_id"] == team)]
-            stays.append(_by_visit(find_stays(at_s, zone, max_gap_s=limit_s), visits, night).assign(team_id=team))
+            rows += _by_visit(find_stays(at_s, zone, max_gap_s=limit_s), str(team), night, at)
             spans = tracked_spans(at_s, max_gap_s=limit_s)
             tracks.append((night.label, str(team), *_track_facts(at_s, spans)))
             known.append((night, str(team), spans))
-    stays = [part for part in stays if len(part)]
-    every = pd.concat(stays, ignore_index=True)[list(STAY_COLUMNS)] if stays else _no_stays(nights[0])
+        stays.append(_stay_table(rows, night))
+    every = pd.concat([part for part in stays if len(part)] or stays[:1], ignore_index=True)
     delivered = _delivered(planned.assign(untracked_min=_untracked_min(planned, known)), every)
     return Dosage(every, delivered, pd.DataFrame(tracks, columns=list(TRACK_ROW)))
 
@@ -230,23 +231,41 @@ def _planned(nights: Sequence[PlannedNight]) -> pd.DataFrame:
     return visits.assign(planned_min=(visits["leave"] - visits["start"]).dt.total_seconds() / 60)
 
 
-def _by_visit(found: pd.DataFrame, visits: pd.DataFrame, night: PlannedNight) -> pd.DataFrame:
-    """The stays of one team and night, cut half-way between the middles of its visits to their hotspot."""
+def _visits_at(night: PlannedNight) -> dict[tuple[str, str], tuple[list[str], Floats]]:
+    """(team, hotspot) -> the visits in their order, and the seconds half-way between the middles of each and the next."""
+    middle = night.visits["start"] + (night.visits["leave"] - night.visits["start"]) / 2
+    middles = night.visits.assign(middle_s=(middle - night.start).dt.total_seconds()).sort_values(
+        ["middle_s", "visit_id"]
+    )
+    found: dict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
+    visit: Any
+    for visit in middles.itertuples(index=False):
+        found[visit.team_id, visit.hotspot_id].append((visit.visit_id, visit.middle_s))
+    return {
+        key: ([name for name, _ in own], np.array([(a + b) / 2 for (_, a), (_, b) in pairwise(own)]))
+        for key, own in found.items()
+    }
+
+
+def _by_visit(found: pd.DataFrame, team: str, night: PlannedNight, at: Mapping[Any, Any]) -> list[tuple[Any, ...]]:
+    """The stays of one team, cut half-way between its visits to their hotspot: rows of `STAY_COLUMNS` with seconds."""
     names = night.places["hotspot_id"].to_numpy(dtype=object)
     rows = []
     stay: Any
     for stay in found.itertuples(index=False):
-        own = visits[visits["hotspot_id"] == names[stay.zone]].sort_values(["start", "visit_id"])
-        middle_s = ((own["start"] + (own["leave"] - own["start"]) / 2) - night.start).dt.total_seconds().to_numpy()
-        cuts_s = (middle_s[1:] + middle_s[:-1]) / 2
+        hotspot = names[stay.zone]
+        ids, cuts_s = at.get((team, hotspot), ([""], np.empty(0)))
         first, last = np.searchsorted(cuts_s, [stay.entry_s, stay.exit_s])
-        edges = np.concatenate([[-np.inf], cuts_s[first:last], [np.inf]])
-        for n, (begin, end) in enumerate(pairwise(edges)):
-            visit = own["visit_id"].iloc[first + n] if len(own) else ""
-            rows.append(
-                (night.label, names[stay.zone], visit, *_part(stay, begin, end), stay.pings, stay.coarse, stay.gap)
-            )
-    table = pd.DataFrame(rows, columns=[name for name in STAY_COLUMNS if name != "team_id"])
+        edges = [-np.inf, *cuts_s[first:last], np.inf]
+        for visit, (begin, end) in zip(ids[first : last + 1], pairwise(edges), strict=True):
+            part = _part(stay, begin, end)
+            rows.append((night.label, team, hotspot, visit, *part, stay.pings, stay.coarse, stay.gap))
+    return rows
+
+
+def _stay_table(rows: list[tuple[Any, ...]], night: PlannedNight) -> pd.DataFrame:
+    """The stays of a night with instants, to the second."""
+    table = pd.DataFrame(rows, columns=list(STAY_COLUMNS))
     for name in ("entry", "exit"):
         seconds = pd.to_timedelta(table[name].astype(float).round(), unit="s").dt.as_unit("us")
         table[name] = night.start.as_unit("us") + seconds
@@ -258,11 +277,6 @@ def _part(stay: Any, begin: float, end: float) -> tuple[float, ...]:
     spans = ((stay.entry_s, stay.exit_s), (stay.first_s, stay.last_s), (stay.earliest_s, stay.latest_s))
     minutes = (max(0.0, min(b, end) - max(a, begin)) / 60 for a, b in spans)
     return max(stay.entry_s, begin), min(stay.exit_s, end), *minutes
-
-
-def _no_stays(night: PlannedNight) -> pd.DataFrame:
-    none = find_stays(np.empty(0), np.empty(0, dtype=np.int64), max_gap_s=0.0)
-    return _by_visit(none, night.visits, night).assign(team_id="")[list(STAY_COLUMNS)]
 
 
 def _delivered(visits: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
