@@ -322,7 +322,7 @@ def callup(
 def assess(
     config: ConfigPath,
     out: Out,
-    more_runs: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,  # `--runs A B`: B comes in here
+    more_runs: Annotated[list[Path] | None, typer.Argument(metavar="DIR", hidden=True)] = None,  # B of `--runs A B`
     runs: Annotated[
         list[Path] | None, typer.Option("--runs", metavar="DIR...", help="finished plans to assess")
     ] = None,
