@@ -24,7 +24,7 @@ from hotspot.geo import from_datum
 from hotspot.reading.source import Layout
 from hotspot.tables import read_table
 from planning.output.plan_exports import in_datum, write_plan_exports
-from planning.output.spreadsheet import excel_text
+from planning.output.workbooks import excel_text
 
 HOSTILE = [
     "<script>alert(1)</script>", "{{7*7}}", "{#", "</script>", "${x}", "`x`", "\u202eright to left\u202c", "x" * 300,
