@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import signal
@@ -470,6 +471,9 @@ EXIT_CODES: list[tuple[type[BaseException], int]] = [
 
 def main() -> None:
     """Run the command; every failure that has a name ends with its message and exit code, never a traceback."""
+    gc.set_threshold(
+        100_000, 50, 100
+    )  # a page's many small lists aren't garbage, but would be looked through again and again
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, stream=sys.stderr)
