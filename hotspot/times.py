@@ -280,6 +280,18 @@ def parse_instant(text: str, timezone: str) -> pd.Timestamp:
     return found
 
 
+def parse_day(text: str, timezone: str, *, option: str) -> pd.Timestamp:
+    """The local start of a date. Raises ConfigError, calling the text `option`, also for one with a time of day.
+
+    >>> str(parse_day("2024-12-02", "America/Vancouver", option="--date"))
+    '2024-12-02 00:00:00-08:00'
+    """
+    day = parse_instant(text, timezone)
+    if day != day.normalize():
+        raise ConfigError(f"{option} {text}: has a time of day; fix: give the date alone, YYYY-MM-DD")
+    return day
+
+
 def parse_duration(text: str) -> pd.Timedelta:
     """A positive length in weeks, days, hours or minutes. Raises ConfigError.
 

@@ -14,7 +14,7 @@ import pandas as pd
 from hotspot.areas import Areas
 from hotspot.errors import ConfigError
 from hotspot.tables import read_table
-from planning.row_faults import RowFaults
+from planning.row_faults import RowFaults, degrees
 
 ACTIVITIES = (
     "patrol",
@@ -44,7 +44,7 @@ LONGEST_SHIFT_MIN = 12 * 60
 MOST_TEAMS = 2000  # of one plan: the times from every team to every demand are in memory at once
 FAR_M = 10_000.0  # a patrol point farther from every community than this is a mistake, not an outpost
 
-_ID = r"\w([\w.\-]{0,62}\w)?"  # ids name sheets and links, so nothing that a file system or an address could misread
+ID = r"\w([\w.\-]{0,62}\w)?"  # ids name sheets and links, so nothing that a file system or an address could misread
 # devices on Windows, whatever ending follows their name
 _RESERVED = ("CON", "PRN", "AUX", "NUL", *(f"{device}{n}" for device in ("COM", "LPT") for n in range(1, 10)))
 _CLOCK = r"([01]?\d|2[0-3]):([0-5]\d)(:00)?"
@@ -65,7 +65,7 @@ def read_points(
     text, faults = _opened(path, POINT_COLUMNS, columns)
     _check_ids(faults, text)
     faults.one_of("kind", text["kind"], POINT_KINDS)
-    lon, lat = _degrees(faults, text["lon"], most=180.0), _degrees(faults, text["lat"], most=180.0)
+    lon, lat = degrees(faults, text["lon"], most=180.0), degrees(faults, text["lat"], most=180.0)
     swapped = (lat.abs() > 90) & (lon.abs() <= 90)
     faults.add(swapped, "lat", text["lat"], "looks swapped: no latitude is above 90", "exchange lon and lat")
     faults.add((lat.abs() > 90) & ~swapped, "lat", text["lat"], "no latitude is above 90", "give degrees, WGS-84")
@@ -130,9 +130,7 @@ def _opened(
 ) -> tuple[pd.DataFrame, RowFaults]:
     """The texts of a hand-made table without the blanks around them; rows that can't be split are the first faults."""
     table = read_table(path, required=wanted, columns=columns, allow_empty=allow_empty)
-    faults = RowFaults(table.path)
-    for row, reason in zip(table.bad_rows["row"], table.bad_rows["reason"], strict=True):
-        faults.note(int(row), None, None, str(reason), "give the row as many fields as the header")
+    faults = RowFaults.of(table)
     return table.frame[list(wanted)].apply(lambda column: column.str.strip()), faults
 
 
@@ -143,26 +141,10 @@ def _check_ids(faults: RowFaults, text: pd.DataFrame) -> None:
     faults.add(number, "id", ids, "a number that a spreadsheet shortened", fix)
     fix = "use letters, digits and - _ . inside, up to 64 in all"
     reserved = ids.str.upper().str.replace(r"\..*", "", regex=True).isin(_RESERVED)
-    faults.add((~ids.str.fullmatch(_ID) | reserved) & ~number & (ids != ""), "id", ids, "not usable as an id", fix)
+    faults.add((~ids.str.fullmatch(ID) | reserved) & ~number & (ids != ""), "id", ids, "not usable as an id", fix)
     for field in ("id", "name"):
         faults.add(text[field] == "", field, None, "missing", f"give every row its {field}")
-    for row, first in _repeats(ids).items():
-        faults.note(row, "id", ids[row], f"the same id as row {first}", "give each row an id of its own")
-
-
-def _repeats(ids: pd.Series) -> dict[int, int]:
-    """Row number -> the first row with the same id."""
-    rows = ids.index.to_numpy()
-    first_row = pd.Series(rows, index=ids.index).groupby(ids).transform("min").to_numpy()
-    again = (first_row != rows) & (ids != "").to_numpy()
-    return {int(row): int(first) for row, first in zip(rows[again], first_row[again], strict=True)}
-
-
-def _degrees(faults: RowFaults, text: pd.Series, *, most: float) -> pd.Series:
-    degrees = pd.to_numeric(text, errors="coerce")
-    bad = degrees.isna() | (degrees.abs() > most)
-    faults.add(bad, str(text.name), text, "not a coordinate in degrees", "give WGS-84 degrees, as 109.734")
-    return degrees.mask(bad)
+    faults.repeated(ids)
 
 
 def _check_near(faults: RowFaults, points: pd.DataFrame, areas: Areas) -> None:

@@ -120,11 +120,54 @@ def check_inputs(config: Config, *, progress: Progress = lambda stage: None) -> 
 
 def look_into(config: Config, *, max_rejected_share: float, cache: Path | None = None, progress: Progress) -> Findings:
     """Read all inputs. A table that leans on a rejected one is read without it, so that its own faults still show."""
-    crs = config.district.crs
     found = Findings()
+    _find_calendar(found, config)
+    _find_force(found, config, progress)
+    for table, names in ((config.points, POINT_COLUMNS), (config.teams, TEAM_COLUMNS)):
+        with suppress(InputError):  # its faults are told by whoever reads it
+            opened = open_table(table.path, required=names, columns=table.columns)
+            found.table_notices += [f"{opened.path}: {notice}" for notice in table_notices(opened)]
+    _find_roads(found, config, cache, progress)
+    with found.collecting():
+        progress("incidents")
+        found.incidents = _incidents(config, found.areas, max_rejected_share, progress)
+    if found.streets is not None:
+        progress("streets and places")
+        _compare_with_streets(found, found.streets, config)
+    return found
+
+
+def read_force(config: Config) -> tuple[Areas, gpd.GeoDataFrame, pd.DataFrame]:
+    """Communities, patrol points and teams: what is asked about teams needs no incidents. Raises one InputError with the
+    faults of all of them."""
+    found = Findings()
+    _find_force(found, config, lambda stage: None)
+    if found.faults or found.areas is None or found.points is None or found.teams is None:
+        raise InputError(found.faults)
+    return found.areas, found.points, found.teams
+
+
+def read_roads(config: Config, *, cache: Path | None = None) -> tuple[Streets, Conditions]:
+    """The streets and what is known of them. Raises one InputError with the faults of all their files.
+
+    `cache`: a private folder for streets that were read before.
+    """
+    found = Findings()
+    _find_roads(found, config, cache, lambda stage: None)
+    _find_calendar(found, config)
+    if found.faults or found.streets is None:
+        raise InputError(found.faults)
+    return found.streets, Conditions(config.streets.speeds, found.closures, found.congestion, found.calendar)
+
+
+def _find_calendar(found: Findings, config: Config) -> None:
     if config.district.calendar is not None:
         with found.collecting():
             found.calendar = read_calendar(config.district.calendar)
+
+
+def _find_force(found: Findings, config: Config, progress: Progress) -> None:
+    crs = config.district.crs
     with found.collecting():
         progress("areas")
         found.areas = read_areas(config.district.areas, crs=crs)
@@ -137,26 +180,19 @@ def look_into(config: Config, *, max_rejected_share: float, cache: Path | None =
         found.teams = read_teams(
             config.teams.path, points=found.points, areas=found.areas, columns=config.teams.columns
         )
-    for table, names in ((config.points, POINT_COLUMNS), (config.teams, TEAM_COLUMNS)):
-        with suppress(InputError):  # its faults are told by whoever reads it
-            opened = open_table(table.path, required=names, columns=table.columns)
-            found.table_notices += [f"{opened.path}: {notice}" for notice in table_notices(opened)]
+
+
+def _find_roads(found: Findings, config: Config, cache: Path | None, progress: Progress) -> None:
+    crs, asked = config.district.crs, config.streets
     with found.collecting():
         progress("streets")
-        found.streets = read_streets(config.streets.path, crs=crs, cache=cache)
-    if config.streets.closures is not None:
+        found.streets = read_streets(asked.path, crs=crs, cache=cache)
+    if asked.closures is not None:
         with found.collecting():
-            found.closures = read_closures(config.streets.closures, crs=crs, timezone=config.district.timezone)
-    if config.streets.congestion is not None:
+            found.closures = read_closures(asked.closures, crs=crs, timezone=config.district.timezone)
+    if asked.congestion is not None:
         with found.collecting():
-            found.congestion = read_congestion(config.streets.congestion)
-    with found.collecting():
-        progress("incidents")
-        found.incidents = _incidents(config, found.areas, max_rejected_share, progress)
-    if found.streets is not None:
-        progress("streets and places")
-        _compare_with_streets(found, found.streets, config)
-    return found
+            found.congestion = read_congestion(asked.congestion)
 
 
 def _incidents(config: Config, areas: Areas | None, max_rejected_share: float, progress: Progress) -> Incidents:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from hotspot.forecasting.risk import Risk, forecast
 from hotspot.grid import make_grid
 from hotspot.horizon_scores import Budget
 from hotspot.hotspots import Hotspots, select_hotspots
-from hotspot.times import parse_instant
+from hotspot.times import parse_day, parse_instant
 from planning.assembly import build_problem
 from planning.checking import check
 from planning.config import Config, read_config
@@ -97,9 +97,7 @@ def run_plan(
         with watch.stage("demands"):
             problem = problem_of(spots, inputs, config, date)
         with watch.stage("solve"):
-            loss = config.planning.variety_loss
-            plan = solve(problem, seed=seed, effort=effort, variety_loss=loss, progress=solver_words(progress))
-            certify(plan, problem)
+            plan = certified_plan(problem, config, seed=seed, effort=effort, progress=progress)
         facts = RunFacts(command, config, inputs, risk, spots, cutoff, (start, end), seed, effort)
         with watch.stage("write"):
             status = write_plan_products(folder, plan, facts)
@@ -210,9 +208,7 @@ def streets_cache(config: Config, out: Path) -> Path | None:
 
 
 def instants_of(config: Config, as_of: str | None, date: str) -> tuple[pd.Timestamp, pd.Timestamp]:
-    day = parse_instant(date, config.district.timezone)
-    if day != day.normalize():
-        raise ConfigError(f"--date {date}: has a time of day; fix: give the date alone, YYYY-MM-DD")
+    day = parse_day(date, config.district.timezone, option="--date")
     return (parse_instant(as_of, config.district.timezone) if as_of else day), day
 
 
@@ -272,6 +268,17 @@ def problem_of(spots: Hotspots, inputs: Inputs, config: Config, date: str) -> Pr
         areas=inputs.areas,
         **{name: value for name, value in vars(config.planning).items() if name != "variety_loss"},
     )
+
+
+def certified_plan(
+    problem: Problem, config: Config, *, seed: int, effort: str, progress: Progress,
+    start: Sequence[Sequence[int]] | None = None,
+) -> Plan:  # fmt: skip
+    """The solver's plan, with the district's variety, once the checker agrees. Raises PlanError where it doesn't."""
+    loss, told = config.planning.variety_loss, solver_words(progress)
+    plan = solve(problem, seed=seed, effort=effort, variety_loss=loss, start=start, progress=told)
+    certify(plan, problem)
+    return plan
 
 
 def solver_words(progress: Progress) -> Callable[[str, float, float | None], None]:

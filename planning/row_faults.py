@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from hotspot.errors import Fault, InputError
+from hotspot.tables import Table
 from hotspot.times import parse_local
 
 
@@ -17,6 +18,14 @@ class RowFaults:
 
     path: str
     faults: list[Fault] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, table: Table) -> RowFaults:
+        """Those of a table that was read: rows that can't be split are the first."""
+        faults = cls(table.path)
+        for row, reason in zip(table.bad_rows["row"], table.bad_rows["reason"], strict=True):
+            faults.note(int(row), None, None, str(reason), "give the row as many fields as the header")
+        return faults
 
     def note(
         self, row: int | None, column: str | None, value: str | None, reason: str, fix: str, *, count: int = 1
@@ -52,10 +61,26 @@ class RowFaults:
         known = ", ".join(value for value in allowed if value) or "(there are none)"
         self.add(~values.isin(list(allowed)), column, values, reason, f"use one of: {known}")
 
+    def repeated(self, ids: pd.Series) -> None:
+        """Notes every id that an earlier row has; both rows are named."""
+        rows = ids.index.to_numpy()
+        first_row = pd.Series(rows, index=ids.index).groupby(ids).transform("min").to_numpy()
+        for row, first in zip(rows, first_row, strict=True):
+            if row != first and ids[row]:
+                self.note(int(row), "id", ids[row], f"the same id as row {first}", "give each row an id of its own")
+
     def raise_any(self) -> None:
         """Raises InputError with all faults in the order of the rows, if there are any."""
         if self.faults:
             raise InputError(sorted(self.faults, key=lambda fault: fault.row or 0))
+
+
+def degrees(faults: RowFaults, text: pd.Series, *, most: float) -> pd.Series:
+    """A column of coordinates as numbers; NaN where one isn't a number or is beyond `most`."""
+    found = pd.to_numeric(text, errors="coerce").astype("float64")
+    bad = ~(found.abs() <= most)
+    faults.add(bad, str(text.name), text, "not a coordinate in degrees", "give WGS-84 degrees, as 109.734")
+    return found.mask(bad)
 
 
 def local_times(faults: RowFaults, text: pd.Series, timezone: str) -> pd.Series:

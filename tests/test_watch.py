@@ -13,7 +13,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import pandas as pd
 import pytest
@@ -243,7 +243,7 @@ def test_a_page_without_a_sign_of_life_says_so(tmp_path):
 class Receiver(BaseHTTPRequestHandler):
     """Notes what it is told; the first message it turns away."""
 
-    heard: list = []  # noqa: RUF012
+    heard: ClassVar[list] = []
     refuse = 1
 
     def do_POST(self):

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -113,16 +113,7 @@ class Risk:
 
     def to_frame(self) -> pd.DataFrame:
         """One row per cell-hour: `cell_id, start, expected, lower, upper`, cells first, then hours."""
-        cells, hours = self.expected.shape
-        return pd.DataFrame(
-            {
-                "cell_id": np.repeat(self.grid.cells["cell_id"].to_numpy(), hours),
-                "start": self.starts.take(np.tile(np.arange(hours), cells)),
-                "expected": self.expected.ravel(),
-                "lower": self.lower.ravel(),
-                "upper": self.upper.ravel(),
-            }
-        )
+        return cell_hours(self)
 
     def summary(self) -> str:
         return (
@@ -152,6 +143,35 @@ class Risk:
         drawn.set_title(f"{self.model}, {self.starts[0]:%Y-%m-%d %H:%M}")
         drawn.set_axis_off()
         return drawn
+
+
+class LaidOut(Protocol):
+    """Expected incidents (C, H) with their interval, of the cells of `grid` in the hours that begin at `starts`."""
+
+    @property
+    def grid(self) -> Grid: ...
+    @property
+    def starts(self) -> pd.DatetimeIndex: ...
+    @property
+    def expected(self) -> Floats: ...
+    @property
+    def lower(self) -> Floats: ...
+    @property
+    def upper(self) -> Floats: ...
+
+
+def cell_hours(risk: LaidOut) -> pd.DataFrame:
+    """One row per cell-hour: `cell_id, start, expected, lower, upper`, cells first, then hours."""
+    cells, hours = risk.expected.shape
+    return pd.DataFrame(
+        {
+            "cell_id": np.repeat(risk.grid.cells["cell_id"].to_numpy(), hours),
+            "start": risk.starts.take(np.tile(np.arange(hours), cells)),
+            "expected": risk.expected.ravel(),
+            "lower": risk.lower.ravel(),
+            "upper": risk.upper.ravel(),
+        }
+    )
 
 
 def forecast(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hotspot.errors import ConfigError, InputError
+from hotspot.errors import ConfigError
 from hotspot.times import parse_instant
 from planning.config import Config, read_config
 from planning.force import ACTIVITIES, ANY_ROLE, ROLES
+from planning.inputs import read_force, read_roads
 from planning.network import Conditions, Streets
 from planning.operations.night import load_night
 from planning.operations.requests import Callup, Outing, callup, outing_of
-from planning.operations.tables import read_force, read_roads
-from planning.output.runs import verify
+from planning.output.runs import require_whole
 from planning.pipeline import CACHE, Progress
 
 
@@ -71,7 +71,6 @@ def _streets(config: Config) -> tuple[Streets, Conditions, None]:
 
 
 def _of_run(run: Path) -> tuple[Streets, Conditions, Outing]:
-    if problems := verify(run):
-        raise InputError(f"{run}: not a whole run: " + "; ".join(problems))
+    require_whole(run)
     night = load_night(run)
     return night.streets, night.conditions, outing_of(night)

@@ -23,17 +23,15 @@ from planning.pipeline import (
     Progress,
     Run,
     Stopwatch,
-    certify,
+    certified_plan,
     hotspots_of,
     instants_of,
     problem_of,
     risk_of_district,
     shift_span,
-    solver_words,
     streets_cache,
 )
 from planning.plan import Plan
-from planning.solving.search import solve
 
 
 def run_event(
@@ -73,9 +71,7 @@ def run_event(
             spots = hotspots_of(risk, config, start=start, end=end)
         with watch.stage("plan without events"):
             problem = problem_of(spots, inputs, config, date)
-            loss = config.planning.variety_loss
-            before = solve(problem, seed=seed, effort=effort, variety_loss=loss, progress=solver_words(progress))
-            certify(before, problem)
+            before = certified_plan(problem, config, seed=seed, effort=effort, progress=progress)
         with watch.stage("staff"):
             posts = make_posts(tonight, on_foot, max_snap_m=config.planning.max_snap_m)
             found = _staffed(before, tonight, posts, config, effort)
@@ -128,10 +124,7 @@ def _around(before: Plan, found: EventStaffing, config: Config, *, seed: int, ef
     away = absences_s(found.duties)
     if not away:
         return before
-    left, loss = problem_on_duty(before.problem, away), config.planning.variety_loss
-    plan = solve(
-        left, seed=seed, effort=effort, variety_loss=loss, start=routes_left(before, away),
-        progress=solver_words(progress),
+    return certified_plan(
+        problem_on_duty(before.problem, away), config, seed=seed, effort=effort, progress=progress,
+        start=routes_left(before, away),
     )  # fmt: skip
-    certify(plan, left)
-    return plan

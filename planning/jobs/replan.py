@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from hotspot.errors import ConfigError, InputError, PlanError
+from hotspot.errors import ConfigError
 from hotspot.incidents import Incidents, read_incidents
+from hotspot.reading.encoding import sha256_of
 from hotspot.tables import read_table
 from hotspot.times import parse_instant
-from planning.checking import check
 from planning.config import Config, parse_config
 from planning.force import ACTIVITIES
 from planning.network import Closures, read_closures
@@ -25,9 +24,9 @@ from planning.operations.renewal import Renewal, read_tonight, renewed
 from planning.operations.replanning import changes, kept_share, night_after, rest_of, standing
 from planning.output.products import REQUIRED
 from planning.output.replan_products import ReplanFacts, write_replan_products
-from planning.output.runs import MANIFEST, run_folder, verify, write_manifest
-from planning.pipeline import Progress, Run, Stopwatch, solver_words
-from planning.row_faults import RowFaults, local_times
+from planning.output.runs import MANIFEST, require_whole, run_folder, write_manifest
+from planning.pipeline import Progress, Run, Stopwatch, certify, solver_words
+from planning.row_faults import RowFaults, degrees, local_times
 from planning.solving.search import solve
 
 DEMAND_COLUMNS = ("id", "lon", "lat", "activity", "window_start", "window_end")
@@ -70,7 +69,7 @@ def run_replan(
             asked = replace(night, conditions=conditions)
             stand = standing(asked, now_s=_seconds(night, now), absent=absent)
         with watch.stage("risk"):
-            known, renewal = _renewal(run, asked, config, incidents, now, stand.frozen["demand_id"].tolist())
+            known, renewal = _renewal(run, manifest, asked, config, incidents, now, stand.frozen["demand_id"].tolist())
             asked = asked if renewal is None else renewal.night
             inputs += [] if known is None else known.inputs
         with watch.stage("demands"):
@@ -80,8 +79,7 @@ def run_replan(
             rest = rest_of(asked, stand)
         with watch.stage("solve"):
             plan = solve(rest.problem, seed=seed, effort=effort, start=rest.routes, progress=solver_words(progress))
-            if violations := check(plan, rest.problem):
-                raise PlanError("the plan breaks its own rules, please report this:\n" + "\n".join(violations))
+            certify(plan, rest.problem)
         after = night_after(asked, stand, rest, plan, absent=absent)
         facts = ReplanFacts(
             run, manifest, config, asked, after, stand, rest, plan, changes(night, after, now_s=stand.now_s),
@@ -97,8 +95,7 @@ def run_replan(
 
 
 def _opened(run: Path) -> tuple[dict[str, Any], Config]:
-    if problems := verify(run):
-        raise InputError(f"{run}: not a whole run: " + "; ".join(problems))
+    require_whole(run)
     manifest = json.loads((run / MANIFEST).read_bytes())
     return manifest, parse_config(manifest["config"], folder=run.resolve())
 
@@ -108,7 +105,7 @@ def _seconds(night: Night, now: pd.Timestamp) -> float:
 
 
 def _entry(path: Path) -> dict[str, Any]:
-    return {"path": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
+    return {"path": path.name, "sha256": sha256_of(path)} if path.is_file() else {}
 
 
 def _closures(paths: Sequence[Path], night: Night) -> Closures | None:
@@ -132,12 +129,17 @@ def read_new_incidents(paths: Sequence[Path], night: Night, config: Config) -> I
 
 
 def _renewal(
-    run: Path, night: Night, config: Config, paths: Sequence[Path], now: pd.Timestamp, frozen: Sequence[str]
+    run: Path,
+    manifest: Mapping[str, Any],
+    night: Night,
+    config: Config,
+    paths: Sequence[Path],
+    now: pd.Timestamp,
+    frozen: Sequence[str],
 ) -> tuple[Incidents | None, Renewal | None]:
     if not paths:
         return None, None
     incidents = read_new_incidents(paths, night, config)
-    manifest = json.loads((run / MANIFEST).read_bytes())
     first = manifest.get("risk_as_of", manifest["as_of"])
     spots = gpd.read_file(run / "hotspots.geojson")
     renewal = renewed(
@@ -152,9 +154,12 @@ def _renewal(
 def _with_windows(spots: gpd.GeoDataFrame, night: Night) -> gpd.GeoDataFrame:
     """Windows of a GeoJSON file as pairs of local times."""
 
+    def local(instant: str) -> pd.Timestamp:
+        return pd.Timestamp(instant).tz_convert(night.zone)
+
     def pairs(told: Any) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
         listed = json.loads(told) if isinstance(told, str) else told
-        return [tuple(pd.Timestamp(each[end]).tz_convert(night.zone) for end in ("start", "end")) for each in listed]  # type: ignore[misc]
+        return [(local(each["start"]), local(each["end"])) for each in listed]
 
     return spots.assign(windows=[pairs(told) for told in spots["windows"]])
 
@@ -175,20 +180,14 @@ def read_demands(path: Path, night: Night) -> gpd.GeoDataFrame:
     visit. Raises InputError with every fault of the file.
     """
     table = read_table(path, required=DEMAND_COLUMNS, optional=MORE_DEMAND_COLUMNS)
-    faults = RowFaults(table.path)
-    for row, reason in zip(table.bad_rows["row"], table.bad_rows["reason"], strict=True):
-        faults.note(int(row), None, None, str(reason), "give the row as many fields as the header")
+    faults = RowFaults.of(table)
     text = table.frame.apply(lambda column: column.str.strip())
     taken = set(night.demands["demand_id"]) | set(night.demands["hotspot_id"])
     fix = "give each demand an id of its own"
     faults.add(~text["id"].str.fullmatch(r"\w[\w.\-]{0,63}"), "id", text["id"], "not usable as an id", fix)
     faults.add(text["id"].isin(taken) | text["id"].duplicated(), "id", text["id"], "the id is taken", fix)
     faults.one_of("activity", text["activity"], ACTIVITIES)
-    numbers = {}
-    for name, most in (("lon", 180.0), ("lat", 90.0)):
-        numbers[name] = pd.to_numeric(text[name], errors="coerce")
-        bad = ~(numbers[name].abs() <= most)
-        faults.add(bad, name, text[name], "not a coordinate in degrees", "give WGS-84 degrees, as 109.734")
+    numbers = {name: degrees(faults, text[name], most=most) for name, most in (("lon", 180.0), ("lat", 90.0))}
     longest_min = float(night.planning["dwell_min"][1])
     best = float(night.demands["value"].max()) if len(night.demands) else 1.0
     for name, default in (("dwell_min", longest_min), ("value", best)):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,16 +9,17 @@ from typing import Any
 
 import pandas as pd
 
-from hotspot.errors import ConfigError, Fault, InputError
+from hotspot.errors import Fault, InputError
+from hotspot.reading.encoding import sha256_of
 from hotspot.tables import read_table, write_csv
-from hotspot.times import parse_instant
+from hotspot.times import parse_day
 from hotspot.wording import in_language
 from planning.config import Config, read_config
 from planning.inputs import Inputs, read_inputs
 from planning.jobs.assess import counted_incidents, uncovered
 from planning.operations.trials import ARMS, TRIAL_COLUMNS, TrialResult, count_place_days, draw_trial, evaluate_trial
 from planning.output.finished_plans import opened_run, read_places
-from planning.output.products import RunFacts, input_entries, versions, write_hotspot_products
+from planning.output.products import RunFacts, input_entries, run_id_of, versions, write_hotspot_products
 from planning.output.runs import MANIFEST, run_folder, write_manifest
 from planning.pipeline import Progress, Run, Stopwatch, hotspots_of, risk_of_district, shift_span, streets_cache
 
@@ -48,7 +47,8 @@ def run_plan_trial(
     Raises ConfigError (arguments, an odd number of days), InputError (inputs), OutputError (`out`).
     """
     config = read_config(config_path)
-    first, last = (_date(text, name, config) for text, name in ((start, "--from"), (end, "--to")))
+    zone = config.district.timezone
+    first, last = (parse_day(text, zone, option=name) for text, name in ((start, "--from"), (end, "--to")))
     watch = Stopwatch(progress)
     with run_folder(out, force=force) as folder:
         with watch.stage("read"):
@@ -105,24 +105,17 @@ def run_trial_evaluation(
     return Run(out, written, lines)
 
 
-def _date(text: str, option: str, config: Config) -> pd.Timestamp:
-    day = parse_instant(text, config.district.timezone)
-    if day != day.normalize():
-        raise ConfigError(f"{option} {text}: has a time of day; fix: give the date alone, YYYY-MM-DD")
-    return day
-
-
 def _trial_block(trial: pd.DataFrame, path: Path, *, seed: int) -> dict[str, Any]:
     arms = {arm: int((trial["arm"] == arm).sum()) for arm in ARMS}
     hotspots, days = trial["hotspot_id"].nunique(), trial["date"].nunique()
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = sha256_of(path)
     return {"seed": seed, "blocked_by": "hotspot", "hotspots": hotspots, "days": days, **arms, "sha256": digest}
 
 
 def _opened_trial(path: Path, config: Config) -> tuple[Mapping[str, Any], pd.DataFrame]:
     manifest, faults = opened_run(path, config, holds=TRIAL_FILE, made_by="`patrol assess --plan-trial`")
     if not faults:
-        digest = hashlib.sha256((path / TRIAL_FILE).read_bytes()).hexdigest()
+        digest = sha256_of(path / TRIAL_FILE)
         if manifest.get("trial", {}).get("sha256") != digest:
             reason = "isn't the assignment that was drawn"
             faults.append(Fault(str(path / TRIAL_FILE), reason, "restore the folder as it was made"))
@@ -143,15 +136,14 @@ def _require_over(inputs: Inputs, rows: pd.DataFrame) -> None:
 def _evaluation_fields(
     config: Config, inputs: Inputs, trial: Path, manifest: Mapping[str, Any], found: TrialResult, rows: pd.DataFrame
 ) -> dict[str, Any]:
-    digest = hashlib.sha256((trial / MANIFEST).read_bytes()).hexdigest()
+    digest = sha256_of(trial / MANIFEST)
     start, end = rows["start"].min(), rows["end"].max()
     identity = {
         "command": "assess", "config": config.echo(), "seed": manifest["trial"]["seed"], "as_of": end.isoformat(),
     }  # fmt: skip
     entries = [*input_entries(config, inputs), {"path": f"{trial.resolve().name}/{MANIFEST}", "sha256": digest}]
-    told = json.dumps([identity, [entry["sha256"] for entry in entries]], ensure_ascii=False, default=str)
     return {
-        "status": "complete", **identity, "run_id": hashlib.sha256(told.encode()).hexdigest()[:8],
+        "status": "complete", **identity, "run_id": run_id_of(identity, [entry["sha256"] for entry in entries]),
         "window": {"start": start.isoformat(), "end": end.isoformat()}, "timezone": config.district.timezone,
         "versions": versions(), "inputs": entries, "plan": None, "trial": {**manifest["trial"], "result": asdict(found)},
         "notices": found.notices(),

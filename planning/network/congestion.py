@@ -52,9 +52,7 @@ class Congestion:
 def read_congestion(path: str | os.PathLike[str]) -> Congestion:
     """Read the table: `day, hour, highway, multiplier`. Raises InputError with every fault of it."""
     table = read_table(path, required=COLUMNS)
-    faults = RowFaults(table.path)
-    for row, reason in zip(table.bad_rows["row"], table.bad_rows["reason"], strict=True):
-        faults.note(int(row), None, None, str(reason), "give the row as many fields as the header")
+    faults = RowFaults.of(table)
     text = table.frame
     faults.one_of("day", text["day"], (*DAYS, ANY))
     hour = pd.to_numeric(text["hour"], errors="coerce")

@@ -48,7 +48,7 @@ def notified(config: Config, inbox: Path, *, since: pd.Timestamp) -> Generator[l
         while True:
             try:
                 if connection is None:  # what came while nobody listened is read at once
-                    connection = psycopg.connect(autocommit=True, **settings)  # type: ignore[arg-type]
+                    connection = psycopg.connect(autocommit=True, **settings)  # type: ignore[arg-type] # checked by the address
                     connection.execute(f'LISTEN "{config.watch.channel}"')
                     spoken = True
                 else:

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from hotspot.areas import Areas
-from hotspot.tables import Table, read_table
+from hotspot.tables import read_table
 from planning.event_levels import EXAMPLE_LEVELS, LEVEL_COLUMNS, LEVELS, LevelRow, level_faults, level_row
+from planning.force import ID
 from planning.network import Network, snap
-from planning.row_faults import RowFaults, local_times
+from planning.row_faults import RowFaults, degrees, local_times
 
 EVENT_COLUMNS = ("id", "name", "lon", "lat", "start", "end", "level", "attendance")
 MOST_ATTENDANCE = 9_999_999
-_ID = r"\w([\w.\-]{0,62}\w)?"
 _COUNT = r"\d{1,7}(\.0+)?"  # a spreadsheet may write 8000.0
 
 
@@ -42,10 +42,10 @@ def read_events(
     the table `levels` says nothing.
     """
     table = read_table(path, required=EVENT_COLUMNS, allow_empty=True)
-    faults = _faults_of(table)
+    faults = RowFaults.of(table)
     text = table.frame[list(EVENT_COLUMNS)].apply(lambda column: column.str.strip())
     _check_names(faults, text)
-    lon, lat = _degrees(faults, text["lon"]), _degrees(faults, text["lat"])
+    lon, lat = (degrees(faults, text[name], most=180.0) for name in ("lon", "lat"))
     turned = (lat.abs() > 90) & (lon.abs() <= 90)
     faults.add(turned, "lat", text["lat"], "looks swapped: no latitude is above 90", "exchange lon and lat")
     faults.add((lat.abs() > 90) & ~turned, "lat", text["lat"], "no latitude is above 90", "give degrees, WGS-84")
@@ -72,7 +72,7 @@ def read_events(
 def read_levels(path: str | Path) -> tuple[LevelRow, ...]:
     """A district's own table `level, attendance, headcount, posts`. Raises InputError with every fault of the file."""
     table = read_table(path, required=LEVEL_COLUMNS)
-    faults = _faults_of(table)
+    faults = RowFaults.of(table)
     text = table.frame[list(LEVEL_COLUMNS)].apply(lambda column: column.str.strip())
     columns = [_counts(faults, text[name], least=0 if name == "attendance" else 1) for name in LEVEL_COLUMNS]
     faults.raise_any()
@@ -96,30 +96,13 @@ def events_tonight(
     return events[there & large].reset_index(drop=True), notices
 
 
-def _faults_of(table: Table) -> RowFaults:
-    faults = RowFaults(table.path)
-    for row, reason in zip(table.bad_rows["row"], table.bad_rows["reason"], strict=True):
-        faults.note(int(row), None, None, str(reason), "give the row as many fields as the header")
-    return faults
-
-
 def _check_names(faults: RowFaults, text: pd.DataFrame) -> None:
     ids = text["id"]
     fix = "use letters, digits and - _ . inside, up to 64 in all"
-    faults.add(~ids.str.fullmatch(_ID) & (ids != ""), "id", ids, "not usable as an id", fix)
+    faults.add(~ids.str.fullmatch(ID) & (ids != ""), "id", ids, "not usable as an id", fix)
     for field in ("id", "name"):
         faults.add(text[field] == "", field, None, "missing", f"give every row its {field}")
-    first = ids.reset_index().groupby("id", sort=False)["row"].transform("first").to_numpy()
-    for row, before in zip(ids.index, first, strict=True):
-        if row != before and ids[row]:
-            faults.note(int(row), "id", ids[row], f"the same id as row {before}", "give each row an id of its own")
-
-
-def _degrees(faults: RowFaults, text: pd.Series) -> pd.Series:
-    degrees = pd.to_numeric(text, errors="coerce").astype("float64")
-    bad = ~(degrees.abs() <= 180)
-    faults.add(bad, str(text.name), text, "not a coordinate in degrees", "give WGS-84 degrees, as 109.734")
-    return degrees.mask(bad)
+    faults.repeated(ids)
 
 
 def _counts(faults: RowFaults, text: pd.Series, *, least: int) -> pd.Series:

@@ -80,9 +80,7 @@ def read_outcomes(path: str | Path, *, teams: Collection[str]) -> OutcomeFile:
     two counts for one date, team and kind.
     """
     table = read_table(path, required=OUTCOME_COLUMNS)
-    faults = RowFaults(table.path)
-    for row, reason in zip(table.bad_rows["row"], table.bad_rows["reason"], strict=True):
-        faults.note(int(row), None, None, str(reason), "give the row as many fields as the header")
+    faults = RowFaults.of(table)
     text = table.frame[list(OUTCOME_COLUMNS)]
     dates = _dates(faults, text["date"])
     faults.one_of("team_id", text["team_id"], sorted(teams), reason="unknown team")

@@ -74,9 +74,7 @@ def read_pings(
     """
     table = read_table(path, required=TRACK_COLUMNS, columns=columns)
     text = table.frame[list(TRACK_COLUMNS)]
-    faults = RowFaults(table.path)
-    for row, reason in zip(table.bad_rows["row"], table.bad_rows["reason"], strict=True):
-        faults.note(int(row), None, None, str(reason), "give the row as many fields as the header")
+    faults = RowFaults.of(table)
     rows = _RowStates(faults, text.index)
     rows.mark((text["lon"] == "") & (text["lat"] == ""), "unlocated", "no coordinates")
     known = ", ".join(sorted(teams))

@@ -36,19 +36,6 @@ class TonightRisk:
     lower: Floats
     upper: Floats
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row per cell-hour: `cell_id, start, expected, lower, upper`, cells first, then hours."""
-        cells, hours = self.expected.shape
-        return pd.DataFrame(
-            {
-                "cell_id": np.repeat(self.grid.cells["cell_id"].to_numpy(), hours),
-                "start": self.starts.take(np.tile(np.arange(hours), cells)),
-                "expected": self.expected.ravel(),
-                "lower": self.lower.ravel(),
-                "upper": self.upper.ravel(),
-            }
-        )
-
 
 @dataclass(frozen=True, eq=False)
 class FreshPlaces:
@@ -62,12 +49,12 @@ class FreshPlaces:
 
 @dataclass(frozen=True, eq=False)
 class Renewal:
-    """`night` with its demands worth what they are now, `risk`, the `factor` (C, H) by which it rose, `fresh` places, and
-    how many incidents were `counted`, came `later` than the moment, or were `known` already."""
+    """`night` with its demands worth what they are now, the risk `before` and now, `fresh` places, and how many
+    incidents were `counted`, came `later` than the moment, or were `known` already."""
 
     night: Night
+    before: TonightRisk
     risk: TonightRisk
-    factor: Floats
     fresh: FreshPlaces
     counted: int
     later: int
@@ -140,7 +127,7 @@ def renewed(
         night, risk, after, places, list(activity[counts]), now, taken=taken, least=_least_rate(night, risk, hotspots)
     )
     return Renewal(
-        _with_demands_of(night, fresh, now), after, factor, fresh, int(counts.sum()), int(later.sum()), int(known.sum())
+        _with_demands_of(night, fresh, now), risk, after, fresh, int(counts.sum()), int(later.sum()), int(known.sum())
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +11,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
+from hotspot.reading.encoding import sha256_of
 from hotspot.tables import write_csv
 from hotspot.wording import in_language
 from planning.config import Config
@@ -26,7 +25,7 @@ from planning.output.assessment_sheets import write_assessment_sheets
 from planning.output.exports import write_geojson
 from planning.output.finished_plans import FinishedPlans
 from planning.output.plain import plain
-from planning.output.products import SYNTHETIC_MARK, input_entries, moved_out, versions
+from planning.output.products import SYNTHETIC_MARK, input_entries, moved_out, run_id_of, versions
 
 OUTCOME_TABLE = ("date", "team_id", "kind", "count", "at_least", "corrected_from", "entry")
 SUMMED = (
@@ -187,8 +186,7 @@ class AssessFacts:
     @cached_property
     def run_id(self) -> str:
         """Eight letters that stand for the inputs and the configuration."""
-        facts = [self._identity(), [entry["sha256"] for entry in self._input_entries]]
-        return hashlib.sha256(json.dumps(facts, ensure_ascii=False, default=str).encode()).hexdigest()[:8]
+        return run_id_of(self._identity(), [entry["sha256"] for entry in self._input_entries])
 
     def _identity(self) -> dict[str, Any]:
         return {"command": "assess", "config": self.config.echo(), "seed": 0, "as_of": self.window[1].isoformat()}
@@ -205,7 +203,7 @@ class AssessFacts:
             entries.append({"path": told.path, "sha256": told.sha256, "rows_read": told.rows_read, **used, **none})
         if self.ledger.entries:
             path = self.config.assess.ledger
-            entries.append({"path": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
+            entries.append({"path": path.name, "sha256": sha256_of(path)})
         return entries
 
     def _change_facts(self) -> dict[str, Any] | None:

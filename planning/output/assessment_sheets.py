@@ -10,11 +10,9 @@ from typing import Any
 
 import jinja2
 import pandas as pd
-from markupsafe import Markup
 
-from hotspot.mapping import words
 from planning.operations.outcomes import KINDS
-from planning.output.sheets import POLICY
+from planning.output.printed import printed_facts, printed_templates
 
 HERE = Path(__file__).resolve().parent
 NONE = "–"
@@ -93,21 +91,10 @@ _TRACK_FACTS = ("pings", "ping_interval_s", "gaps", "gap_min")
 
 @cache
 def _templates() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters |= {"figure": figure, "spread": spread, "answer": _answer}
-    return environment
+    return printed_templates(figure=figure, spread=spread, answer=_answer)
 
 
 def _common(facts: Mapping[str, Any]) -> dict[str, Any]:
     language = facts["language"]
-    return {
-        "html_lang": "zh-CN" if language == "zh" else "en",
-        "policy": POLICY,
-        "style": Markup((HERE / "sheet.css").read_text(encoding="utf-8")),  # noqa: S704 # our own file, no data in it
-        "w": words(language),
-        "a": assessment_words(language),
-        **{name: facts[name] for name in ("title", "synthetic", "run_id", "period")},
-    }
+    told = {name: facts[name] for name in ("title", "synthetic", "run_id", "period")}
+    return {**printed_facts(language), "a": assessment_words(language), **told}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from hotspot.reading.encoding import sha256_of
 from hotspot.tables import write_csv
 from planning.event_levels import LevelRow
 from planning.operations.event_loss import lost_visits
@@ -104,7 +104,7 @@ class EventFacts(RunFacts):
     @cached_property
     def _input_entries(self) -> list[dict[str, Any]]:
         paths = [path for path in (self.events_path, self.levels_path) if path is not None]
-        own = [{"path": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in paths]
+        own = [{"path": path.name, "sha256": sha256_of(path)} for path in paths]
         return [*input_entries(self.config, self.inputs), *own]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import geopandas as gpd
 import pandas as pd
 
 from hotspot.errors import ConfigError, Fault, InputError
+from hotspot.reading.encoding import sha256_of
 from hotspot.tables import read_table
 from planning.config import Config
 from planning.operations.dosage import PlannedNight
@@ -48,7 +48,7 @@ def read_finished_plans(paths: Sequence[Path], config: Config) -> FinishedPlans:
         faults += problems
         if not problems:
             nights.append(_night(path, label, manifest, config))
-            digest = hashlib.sha256((path / MANIFEST).read_bytes()).hexdigest()
+            digest = sha256_of(path / MANIFEST)
             entries.append({"path": f"{label}/{MANIFEST}", "sha256": digest, "run_id": manifest.get("run_id")})
     if faults:
         raise InputError(faults)

@@ -89,16 +89,25 @@ def _pdf(html: str, printer: _Printer) -> bytes:
     return content
 
 
+class _Listener(logging.Handler):
+    """Keeps the characters of what it hears."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.missing: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.missing.extend(_characters(record))
+
+
 @contextmanager
 def _missing_characters() -> Iterator[list[str]]:
     """Characters that no font had, as WeasyPrint tells its log; its other warnings go nowhere."""
-    missing: list[str] = []
-    listener = logging.Handler(logging.WARNING)
-    listener.emit = lambda record: missing.extend(_characters(record))  # type: ignore[method-assign]
+    listener = _Listener(logging.WARNING)
     before, _LOG.propagate = _LOG.propagate, False
     _LOG.addHandler(listener)
     try:
-        yield missing
+        yield listener.missing
     finally:
         _LOG.removeHandler(listener)
         _LOG.propagate = before

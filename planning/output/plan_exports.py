@@ -62,4 +62,5 @@ def _moved(place: Mapping[str, Any], datum: str) -> Payload:
 def _line(line: Sequence[Sequence[float]], datum: str) -> list[list[float]]:
     degrees = np.asarray(line, dtype=float).reshape(-1, 2)
     moved = np.column_stack(to_datum(degrees[:, 0], degrees[:, 1], datum))
-    return np.round(moved, DECIMALS).tolist()  # type: ignore[no-any-return]
+    line_there: list[list[float]] = np.round(moved, DECIMALS).tolist()
+    return line_there

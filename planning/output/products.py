@@ -17,6 +17,7 @@ import pandas as pd
 from hotspot.forecasting.risk import Risk
 from hotspot.hotspots import Hotspots
 from hotspot.mapping import render_page
+from hotspot.reading.encoding import sha256_of
 from hotspot.situation import situation
 from hotspot.tables import write_csv
 from hotspot.times import recent_shortfall
@@ -58,8 +59,7 @@ class RunFacts:
     @cached_property
     def run_id(self) -> str:
         """Eight letters that stand for the inputs, the configuration, the seed and the version."""
-        facts = [self._identity(), [entry["sha256"] for entry in self._input_entries]]
-        return hashlib.sha256(json.dumps(facts, ensure_ascii=False, default=str).encode()).hexdigest()[:8]
+        return run_id_of(self._identity(), [entry["sha256"] for entry in self._input_entries])
 
     def manifest(self, status: str, *, plan: Plan | None, timings_s: dict[str, float]) -> dict[str, Any]:
         """The manifest's fields but its list of files."""
@@ -173,7 +173,7 @@ def input_entries(config: Config, inputs: Inputs) -> list[dict[str, Any]]:
     tables = [config.district.areas, config.points.path, config.teams.path, config.streets.path]
     tables += [path for path in (config.streets.closures, config.streets.congestion) if path is not None]
     entries = [*inputs.incidents.inputs]
-    entries += [{"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in tables]
+    entries += [{"path": str(path), "sha256": sha256_of(path)} for path in tables]
     return [entry | {"path": moved_out(entry["path"], config.folder)} for entry in entries]
 
 
@@ -198,6 +198,11 @@ def _drawn(variety: Variety, seed: int) -> str:
         f"one hour with probability {variety.highest_probability:.2f} at most, two plans share "
         f"{variety.mean_jaccard:.0%} of their visits, the mean loss is {variety.mean_loss:.2%}"
     )
+
+
+def run_id_of(*facts: Any) -> str:
+    """Eight letters that stand for the facts, in their order."""
+    return hashlib.sha256(json.dumps(facts, ensure_ascii=False, default=str).encode()).hexdigest()[:8]
 
 
 def versions() -> dict[str, str]:
@@ -244,7 +249,7 @@ def write_plan_products(folder: Path, plan: Plan, facts: RunFacts) -> str:
     write_geojson(tables.legs, folder / "routes.geojson")
     exports = folder / "exports"
     exports.mkdir()
-    layers = {"hotspots": _flat_hotspots(facts.spots), "visits": tables.visits, "routes": tables.legs}
+    layers = {"hotspots": flat_hotspots(facts.spots.frame), "visits": tables.visits, "routes": tables.legs}
     write_gpkg(exports / "plan.gpkg", layers)
     write_geojson(tables.visits, folder / "visits.geojson")
     told = facts.page_facts() | {"notices": facts.notices(plan), "statistics": facts.statistics}
@@ -271,7 +276,7 @@ def write_plan_products(folder: Path, plan: Plan, facts: RunFacts) -> str:
 def _write_situation(folder: Path, facts: RunFacts) -> None:
     write_geoparquet(facts.risk.grid.cells, folder / "cells.parquet")
     facts.risk.to_frame().to_parquet(folder / "risk.parquet", index=False, compression="zstd")
-    write_geojson(_flat_hotspots(facts.spots), folder / "hotspots.geojson")
+    write_geojson(flat_hotspots(facts.spots.frame), folder / "hotspots.geojson")
     text = json.dumps(facts.statistics, ensure_ascii=False, indent=1)
     (folder / "statistics.json").write_text(text + "\n", encoding="utf-8")
     listed = facts.set_aside(facts.inputs.incidents.set_aside)
@@ -280,9 +285,10 @@ def _write_situation(folder: Path, facts: RunFacts) -> None:
     write_csv(listed[again], folder / "duplicates.csv")
 
 
-def _flat_hotspots(spots: Hotspots) -> gpd.GeoDataFrame:
-    windows = [[{"start": a.isoformat(), "end": b.isoformat()} for a, b in each] for each in spots.frame["windows"]]
-    return spots.frame.assign(windows=pd.Series(windows, index=spots.frame.index, dtype=object))
+def flat_hotspots(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Hotspots with their windows as files have them: lists of `start` and `end`, ISO 8601."""
+    windows = [[{"start": a.isoformat(), "end": b.isoformat()} for a, b in each] for each in frame["windows"]]
+    return frame.assign(windows=pd.Series(windows, index=frame.index, dtype=object))
 
 
 def write_page(folder: Path, payload: Payload) -> None:

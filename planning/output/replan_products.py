@@ -5,7 +5,6 @@ What was done stays to the byte; what nothing has changed is the same file under
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from hotspot.forecasting.risk import cell_hours
 from hotspot.incidents import Incidents
 from hotspot.tables import write_csv
 from planning.config import Config
@@ -24,11 +24,11 @@ from planning.operations.night import Night, link_or_copy, save_night
 from planning.operations.renewal import Renewal, hourly_of
 from planning.operations.replanning import ABSENT, Rest, Standing, change_lines
 from planning.output.exports import collection, feature_lines, write_geojson, write_gpkg
-from planning.output.mapping.plan_page import Payload, legs_payload, rings_of
+from planning.output.mapping.plan_page import Payload, legs_payload, rings_of, short
 from planning.output.pdf_sheets import write_pdfs
 from planning.output.place_names import place_texts
 from planning.output.plan_exports import write_plan_exports
-from planning.output.products import versions, write_page
+from planning.output.products import flat_hotspots, run_id_of, versions, write_page
 from planning.output.sheets import write_sheets
 from planning.output.tables import UNSERVED_COLUMNS, VISIT_COLUMNS, PlanTables, tabulate
 from planning.plan import Plan
@@ -64,11 +64,10 @@ class ReplanFacts:
     @cached_property
     def run_id(self) -> str:
         """Eight letters that stand for the run before, the moment and all that came in."""
-        told = [
+        return run_id_of(
             self.manifest["run_id"], self.now.isoformat(), self.seed, self.effort, dict(self.night.absent),
             list(self.cancelled), [entry["sha256"] for entry in self.inputs],
-        ]  # fmt: skip
-        return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()[:8]
+        )  # fmt: skip
 
     @cached_property
     def figures(self) -> dict[str, Any]:
@@ -159,7 +158,7 @@ def _write_risk(folder: Path, facts: ReplanFacts) -> None:
         for name in ("risk.parquet", "hotspots.geojson"):
             link_or_copy(facts.before / name, folder / name)
         return
-    facts.renewal.risk.to_frame().to_parquet(folder / "risk.parquet", index=False, compression="zstd")
+    cell_hours(facts.renewal.risk).to_parquet(folder / "risk.parquet", index=False, compression="zstd")
     text = (facts.before / "hotspots.geojson").read_text(encoding="utf-8")
     features = [json.loads(line.rstrip(",")) for line in text.splitlines()[1:-1]]
     factors = _factors(facts)
@@ -178,23 +177,15 @@ def _write_risk(folder: Path, facts: ReplanFacts) -> None:
 def _factors(facts: ReplanFacts) -> dict[str, float]:
     """By how much each hotspot's expected incidents rose over the hours of the risk."""
     assert facts.renewal is not None
-    after = facts.renewal.risk
-    now = hourly_of(facts.asked, after)
-    index = {cell: i for i, cell in enumerate(after.grid.cells["cell_id"])}
-    before = after.expected / facts.renewal.factor
-    return {
-        spot: float(now[spot].sum() / max(before[[index[cell] for cell in cells]].sum(), 1e-300))
-        for spot, cells in facts.asked.cells_of.items()
-    }
+    was, now = (hourly_of(facts.asked, risk) for risk in (facts.renewal.before, facts.renewal.risk))
+    return {spot: float(now[spot].sum() / max(was[spot].sum(), 1e-300)) for spot in was}
 
 
 def _fresh_rows(facts: ReplanFacts, renewal: Renewal) -> gpd.GeoDataFrame:
     """Fresh hotspots in the columns of `hotspots.geojson`."""
     frame = renewal.fresh.frame
-    windows = [[{"start": a.isoformat(), "end": b.isoformat()} for a, b in each] for each in frame["windows"]]
     why = [{"new_incidents": int(n), "as_of": facts.now.isoformat()} for n in frame["new_incidents"]]
-    return frame.assign(
-        windows=pd.Series(windows, index=frame.index, dtype=object),
+    return flat_hotspots(frame).assign(
         observed=frame["new_incidents"],
         category_mix=pd.Series([{} for _ in why], index=frame.index, dtype=object),
         p_value=np.nan,
@@ -322,12 +313,12 @@ def _raise_risk(payload: Payload, facts: ReplanFacts, renewal: Renewal) -> None:
     at = np.flatnonzero(risk.starts.isin(hours))
     index = {cell: i for i, cell in enumerate(risk.grid.cells["cell_id"])}
     for cell in payload["cells"]["risk"]:
-        payload["cells"]["risk"][cell] = _short(risk.expected[index[cell], at])
+        payload["cells"]["risk"][cell] = short(risk.expected[index[cell], at])
     factors, hourly = _factors(facts), hourly_of(facts.night, risk)
     for spot in payload["hotspots"]:
         for name in ("expected", "lower", "upper"):
             spot[name] = round(spot[name] * factors[spot["id"]], 4)
-        spot["hourly"] = _short(hourly[spot["id"]][at])
+        spot["hourly"] = short(hourly[spot["id"]][at])
     shapes = renewal.fresh.frame.geometry.to_crs("EPSG:4326")
     for row, shape in zip(renewal.fresh.frame.itertuples(), shapes, strict=True):
         count = int(row.new_incidents)
@@ -341,13 +332,9 @@ def _raise_risk(payload: Payload, facts: ReplanFacts, renewal: Renewal) -> None:
                     "en": f"New during the night: {count} incidents since the plan was made.",
                     "zh": f"当晚新增：计划生成后此处发生 {count} 起警情。",
                 },
-                "hourly": _short(hourly[row.hotspot_id][at]), "calendar": [[0.0] * 24 for _ in range(7)],
+                "hourly": short(hourly[row.hotspot_id][at]), "calendar": [[0.0] * 24 for _ in range(7)],
             }
         )  # fmt: skip
-
-
-def _short(values: np.ndarray) -> list[float]:
-    return [round(float(value), 4) for value in values]
 
 
 def _write_exports(folder: Path, payload: Payload, visits: pd.DataFrame, config: Config) -> None:

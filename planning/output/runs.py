@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -17,7 +16,8 @@ from pathlib import Path, PurePosixPath
 from types import FrameType
 from typing import Any
 
-from hotspot.errors import OutputError
+from hotspot.errors import InputError, OutputError
+from hotspot.reading.encoding import sha256_of
 from planning.output.plain import plain
 
 MANIFEST = "manifest.json"
@@ -67,7 +67,7 @@ def write_manifest(folder: str | Path, fields: Mapping[str, Any]) -> dict[str, A
     NaN and infinities become null; paths, times and numpy numbers become plain ones.
     """
     root = Path(folder)
-    files = [{"path": name, "sha256": _sha256(root / name)} for name in _listing(root) if name != MANIFEST]
+    files = [{"path": name, "sha256": sha256_of(root / name)} for name in _listing(root) if name != MANIFEST]
     values = {"schema": SCHEMA} | {key: plain(value) for key, value in fields.items()} | {"files": files}
     order = sorted(values, key=lambda key: FIELDS.index(key) if key in FIELDS else len(FIELDS) - 1.5)
     manifest = {key: values[key] for key in order}
@@ -95,6 +95,12 @@ def verify(run: str | Path) -> list[str]:
     return _differences(root, listed)
 
 
+def require_whole(run: Path) -> None:
+    """Raises InputError where `verify` finds anything."""
+    if problems := verify(run):
+        raise InputError(f"{run}: not a whole run: " + "; ".join(problems))
+
+
 def _differences(root: Path, listed: Mapping[str, str]) -> list[str]:
     present = {name for name in _listing(root) if name != MANIFEST}
     problems = []
@@ -105,7 +111,7 @@ def _differences(root: Path, listed: Mapping[str, str]) -> list[str]:
             problems.append(f"{name}: not listed in the manifest; fix: move it out of the run")
         elif (root / name).is_symlink():
             problems.append(f"{name}: a link, not a file; fix: make the run again")
-        elif _sha256(root / name) != listed[name]:
+        elif sha256_of(root / name) != listed[name]:
             problems.append(f"{name}: changed since the run was made; fix: make the run again")
     return problems
 
@@ -128,11 +134,6 @@ def _listed(files: Any) -> dict[str, str] | None:
 def _listing(root: Path) -> list[str]:
     """Every file and link below `root`, with / between the parts, sorted."""
     return sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_symlink() or not p.is_dir())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _refuse_occupied(target: Path, *, force: bool) -> None:

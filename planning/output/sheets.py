@@ -11,16 +11,14 @@ from typing import Any
 import jinja2
 import numpy as np
 import numpy.typing as npt
-from markupsafe import Markup
 
 from hotspot.mapping import words
 from planning.output.markup import DATUM_NAMES
+from planning.output.printed import printed_facts, printed_templates
 from planning.output.qr_codes import code_svg, route_texts
 from planning.output.sheet_drawing import boxes_of, route_drawing
 from planning.output.sheet_words import instruction, sheet_words
 
-HERE = Path(__file__).resolve().parent
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 EMERGENCY = "110"
 
 
@@ -105,23 +103,15 @@ def minutes(span: tuple[str, str]) -> int:
 
 @cache
 def _templates() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters |= {"clock": clock, "distance": distance, "minutes": minutes}
-    return environment
+    return printed_templates(clock=clock, distance=distance, minutes=minutes)
 
 
 def _common(payload: Mapping[str, Any], language: str) -> dict[str, Any]:
     return {
-        "html_lang": "zh-CN" if language == "zh" else "en",
-        "policy": POLICY,
+        **printed_facts(language),
         "title": payload.get("title", ""),
         "synthetic": payload.get("synthetic", False),
         "run_id": payload.get("run_id", ""),
-        "style": Markup((HERE / "sheet.css").read_text(encoding="utf-8")),  # noqa: S704 # our own file, no data in it
-        "w": words(language),
         "s": sheet_words(language),
     }
 

@@ -240,7 +240,7 @@ def _cells(spots: Hotspots, hours: npt.NDArray[np.int64]) -> Payload:
     names = risk.grid.cells["cell_id"].iloc[shown]
     return {
         "rings": {name: rings_of(shape)[0] for name, shape in zip(names, shapes, strict=True)},
-        "risk": {name: _short(risk.expected[c, hours]) for name, c in zip(names, shown, strict=True)},
+        "risk": {name: short(risk.expected[c, hours]) for name, c in zip(names, shown, strict=True)},
     }
 
 
@@ -263,14 +263,14 @@ def _hotspots(spots: Hotspots, hours: npt.NDArray[np.int64]) -> list[Payload]:
                 "category_mix": {name: round(share, 4) for name, share in spot.category_mix.items()},
                 "p_value": float(f"{spot.p_value:.3g}"),
                 "explanation": explanation_text(spot.explanation, spot.expected),
-                "hourly": _short(spots.hourly[k, hours]),
-                "calendar": [_short(day) for day in week.reshape(7, 24)],
+                "hourly": short(spots.hourly[k, hours]),
+                "calendar": [short(day) for day in week.reshape(7, 24)],
             }
         )
     return rows
 
 
-def _short(values: npt.NDArray[np.float64]) -> list[float]:
+def short(values: npt.NDArray[np.float64]) -> list[float]:
     return [round(float(value), 4) for value in values]
 
 
