@@ -10,11 +10,11 @@ from page_payload import ACTIVITIES, HOSTILE, district, hostile
 from small_district import change, small_district
 
 from hotspot.errors import ConfigError
-from hotspot.mapping.shell import refuse_outside, words
+from hotspot.mapping import words
+from hotspot.mapping.shell import refuse_outside
 from planning.config import read_config
 from planning.output.qr_codes import code_svg, route_texts
 from planning.output.sheet_drawing import HEIGHT, WIDTH, boxes_of, frame_around, route_drawing
-from planning.output.sheet_words import sheet_words
 from planning.output.sheets import index_html, sheet_html, write_sheets
 
 
@@ -160,9 +160,9 @@ def test_what_to_do_is_told_once_for_each_activity():
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_activity_has_its_instructions(language):
-    assert set(sheet_words(language)["instructions"]) == set(ACTIVITIES)
-    assert sheet_words("zh").keys() == sheet_words("en").keys()
-    assert sheet_words("zh")["columns"].keys() == sheet_words("en")["columns"].keys()
+    assert set(words(language, "sheets")["instructions"]) == set(ACTIVITIES)
+    assert words("zh", "sheets").keys() == words("en", "sheets").keys()
+    assert words("zh", "sheets")["columns"].keys() == words("en", "sheets")["columns"].keys()
 
 
 def test_the_district_s_own_words_and_number_take_the_place_of_ours():

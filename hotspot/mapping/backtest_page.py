@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,8 +13,9 @@ from markupsafe import Markup
 
 from hotspot.backtesting import Backtest
 from hotspot.forecasting.models import LAST_YEAR, LONG_RUN
+from hotspot.mapping.catalogue import HTML_LANG, words
 from hotspot.mapping.charts import Bar, Line, bar_chart, line_chart
-from hotspot.mapping.shell import HTML_LANG, refuse_outside
+from hotspot.mapping.shell import refuse_outside
 
 HERE = Path(__file__).resolve().parent
 PLAIN = (LONG_RUN, LAST_YEAR)
@@ -26,7 +26,7 @@ def backtest_page(
     sensitivity: pd.DataFrame | None = None,
 ) -> str:  # fmt: skip
     """One self-contained page without script. The same result gives the same bytes, but for the seconds in its table."""
-    w = _words()[language]
+    w = words(language, "backtest")
     incidents = float(result.table["incidents"].max())
     html = _template().render(
         html_lang=HTML_LANG[language], title=title, synthetic=synthetic, w=w, headline=result.summary(language),
@@ -37,12 +37,6 @@ def backtest_page(
     )  # fmt: skip
     refuse_outside(html)
     return html
-
-
-@cache
-def _words() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = json.loads((HERE / "words_backtest.json").read_text(encoding="utf-8"))
-    return found
 
 
 @cache

@@ -5,7 +5,7 @@ const Patrol = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const catalogue = JSON.parse(document.getElementById("words").textContent);
   const root = document.documentElement;
-  const TABS = ["teams", "hotspots", "times", "unserved", "about"];
+  const tabs = []; /* filled by the panels, in their order */
   const own = (object, key) => (Object.prototype.hasOwnProperty.call(object, key) ? object[key] : undefined);
   const $ = (id) => document.getElementById(id);
   const state = { lang: data.language, theme: "light", hour: 0, team: "", spot: "", tab: "", view: "map" };
@@ -66,8 +66,7 @@ const Patrol = (() => {
   };
 
   /* The address: #lang=zh&theme=dark&hour=20&team=T01; an hour that isn't the first of its name is told in full. */
-  const firstTab = data.kind === "plan" ? "teams" : "hotspots";
-  function readAddress() {
+    function readAddress() {
     const asked = new URLSearchParams(location.hash.slice(1));
     const pick = (key, allowed, otherwise) => (allowed.includes(asked.get(key)) ? asked.get(key) : otherwise);
     const prefers = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
@@ -76,7 +75,7 @@ const Patrol = (() => {
     state.view = pick("view", ["map", "table"], "map");
     state.team = pick("team", data.teams.map((each) => each.id), "");
     state.spot = pick("hotspot", data.hotspots.map((each) => each.id), "");
-    state.tab = pick("tab", TABS, state.spot && !state.team ? "hotspots" : firstTab);
+    state.tab = pick("tab", tabs, state.spot && !state.team ? "hotspots" : tabs[0]);
     const hour = asked.get("hour") ?? "";
     const at = data.hours.findIndex((iso) => (hour.includes("T") ? iso === hour : hour !== "" && hourOf(iso) === Number(hour)));
     state.hour = at < 0 ? busiest : at;
@@ -87,13 +86,13 @@ const Patrol = (() => {
     if (iso) shown.set("hour", data.hours.findIndex((each) => hourOf(each) === hourOf(iso)) === state.hour ? String(hourOf(iso)) : iso);
     if (state.team) shown.set("team", state.team);
     if (state.spot) shown.set("hotspot", state.spot);
-    if (state.tab !== firstTab) shown.set("tab", state.tab);
+    if (state.tab !== tabs[0]) shown.set("tab", state.tab);
     if (state.view !== "map") shown.set("view", state.view);
     // a page inside another (a notebook) has no address of its own
     if (location.protocol !== "about:" && "#" + shown !== location.hash) history.replaceState(null, "", "#" + shown);
   }
 
-  return { data, state, root, TABS, $, t, make, drawn, day, clock, hourOf, weekday, weekdayName, offset, span, dayAndSpan, minutes, fixed, km,
+  return { data, state, root, tabs, $, t, make, drawn, day, clock, hourOf, weekday, weekdayName, offset, span, dayAndSpan, minutes, fixed, km,
     interval, pValue, way, peak, scaleOf, classOf, edges, most, colour, ramp, isWide, hourly, team, hotspot, point, distance, visitsOf, back, narrow,
     readAddress, writeAddress };
 })();

@@ -17,6 +17,12 @@ const PatrolMap = (() => {
   const eta = L.layerGroup().addTo(map);
   const present = { streets: data.streets.lines, areas: data.areas.features, catchments: data.catchments?.points ?? [], cells: Object.keys(data.cells.rings), hotspots: data.hotspots, routes: data.teams, points: data.points };
   const names = Object.keys(groups).filter((name) => present[name].length);
+  const extra = [];
+  /* A layer of another file: `redraw()` follows the state and the theme, `places` ([lon, lat]) are kept in sight. */
+  function addLayer(name, group, { on = true, redraw = () => {}, places = [] } = {}) {
+    groups[name] = group; names.push(name); extra.push({ redraw, places });
+    if (on) { shown.add(name); group.addTo(map); }
+  }
 
   const areas = data.areas.features.map((area) => L.polygon(latlngs(area.rings), { renderer: under, fill: false, weight: 1, opacity: 0.55, dashArray: "6 5", interactive: false }).addTo(groups.areas));
   const cellEdges = Patrol.scaleOf(Patrol.peak(Object.values(data.cells.risk).flat()));
@@ -71,6 +77,7 @@ const PatrolMap = (() => {
       if (chosen) polygons[i].bringToFront();
     });
     for (const cell of cells) cell.shape.setStyle({ fillColor: ramp[Patrol.classOf(cell.risk[state.hour] ?? 0, cellEdges)], fillOpacity: fill * 0.6 });
+    for (const { redraw } of extra) redraw();
     for (const shape of areas) shape.setStyle({ color: Patrol.colour("area") });
     for (const { shape, tint } of zones) shape.setStyle({ color: Patrol.colour("soft"), fillColor: Patrol.colour("zone" + tint), fillOpacity: 0.35 });
   }
@@ -117,7 +124,7 @@ const PatrolMap = (() => {
 
   function everything() {
     return [...data.hotspots.flatMap((s) => s.rings.flat()), ...data.points.map((p) => [p.lon, p.lat]), ...data.areas.features.flatMap((a) => a.rings.flat()),
-      ...data.teams.flatMap((team) => team.legs.flatMap((leg) => leg.line))].map(latlng);
+      ...data.teams.flatMap((team) => team.legs.flatMap((leg) => leg.line)), ...extra.flatMap(({ places }) => places)].map(latlng);
   }
   const narrow = () => map.getSize().x < 620;
   function fit(places, { maxZoom = 16, pills = true } = {}) {
@@ -133,6 +140,6 @@ const PatrolMap = (() => {
   for (const name of names) if (shown.has(name)) groups[name].addTo(map);
   L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
   showAll();
-  return { map, names, shown, streets, setLayer, drawHour, drawRoutes, redrawStreets: () => map.hasLayer(streets) && streets.redraw(),
+  return { map, names, shown, streets, renderer, latlng, latlngs, fit, addLayer, setLayer, drawHour, drawRoutes, redrawStreets: () => map.hasLayer(streets) && streets.redraw(),
     showAll, showTeam, showSpot, showPoint, isEmpty: !everything().length, listen: (spot, point) => { onSpot = spot; onPoint = point; } };
 })();

@@ -2,8 +2,7 @@
 /* Puts the parts together: what each control does, and one refresh that draws everything from the state. */
 const PatrolPage = (() => {
   const { data, state, root, $, t, make } = Patrol;
-  const panels = { teams: PatrolPanels.teams, hotspots: PatrolPanels.hotspots, times: PatrolPanels.times, unserved: PatrolPanels.unserved, about: PatrolPanels.about };
-  const counts = { teams: data.teams.length, hotspots: data.hotspots.length, unserved: data.unserved.length };
+  const shown = () => PatrolPanels.register.get(state.tab);
   let playing = 0;
 
   const toMap = () => Patrol.narrow() && window.scrollTo({ top: $("stage").offsetTop, behavior: "instant" });
@@ -15,7 +14,7 @@ const PatrolPage = (() => {
     tab(name) { state.tab = name; $("panel").scrollTop = 0; refresh(); },
   };
   PatrolMap.listen((id) => { state.spot = state.spot === id ? "" : id; state.tab = state.spot ? "hotspots" : state.tab; refresh(); reveal("spot " + id); },
-    (id) => { state.tab = "teams"; $("search").value = id; refresh(); PatrolMap.showPoint(Patrol.point(id)); });
+    (id) => { if (Patrol.tabs.includes("teams")) { state.tab = "teams"; $("search").value = id; } refresh(); PatrolMap.showPoint(Patrol.point(id)); });
 
   const keyed = (key) => [...$("panel").querySelectorAll("[data-key]")].find((node) => node.dataset.key === key);
   /* Scrolls the list, never the page: on a phone the map must stay in sight. */
@@ -40,7 +39,7 @@ const PatrolPage = (() => {
     $("theme").textContent = t(state.theme === "dark" ? "to_light" : "to_dark");
     $("view").textContent = t(state.view === "map" ? "table_view" : "map_view"); $("view").setAttribute("aria-pressed", String(state.view === "table"));
     $("full").hidden = !document.fullscreenEnabled;
-    $("search").placeholder = t("search"); $("search").hidden = ["times", "about"].includes(state.tab);
+    $("search").placeholder = t("search"); $("search").hidden = !shown().search;
     $("attribution").textContent = data.attribution; $("attribution").hidden = !data.attribution;
     $("hint").hidden = !PatrolMap.isEmpty; $("hint").textContent = t("nothing_here");
   }
@@ -66,21 +65,21 @@ const PatrolPage = (() => {
   }
   function tabs() {
     const list = document.querySelector("[role=tablist]");
-    if (!list.children.length) for (const name of Patrol.TABS) {
+    if (!list.children.length) for (const name of Patrol.tabs) {
       const tab = make("button", null, { role: "tab", type: "button", id: "tab-" + name, "aria-controls": "panel" });
       tab.addEventListener("click", () => act.tab(name));
       list.append(tab);
     }
-    for (const name of Patrol.TABS) {
-      const tab = $("tab-" + name), on = state.tab === name;
-      tab.replaceChildren(t(name), ...(counts[name] ? [make("small", " " + counts[name])] : []));
+    for (const name of Patrol.tabs) {
+      const tab = $("tab-" + name), on = state.tab === name, { count } = PatrolPanels.register.get(name);
+      tab.replaceChildren(t(name), ...(count ? [make("small", " " + count)] : []));
       tab.setAttribute("aria-selected", String(on)); tab.tabIndex = on ? 0 : -1;
     }
     $("panel").setAttribute("aria-labelledby", "tab-" + state.tab);
   }
   function list() {
     const panel = $("panel"), was = panel.scrollTop, focused = panel.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-    panel.replaceChildren(); panels[state.tab](panel, act); panel.scrollTop = was;
+    panel.replaceChildren(); shown().draw(panel, act); panel.scrollTop = was;
     if (focused) keyed(focused)?.focus({ preventScroll: true });
   }
   function refresh() {
@@ -110,12 +109,12 @@ const PatrolPage = (() => {
   document.querySelector("[role=tablist]").addEventListener("keydown", (event) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!by) return;
-    const next = Patrol.TABS[(Patrol.TABS.indexOf(state.tab) + by + Patrol.TABS.length) % Patrol.TABS.length];
+    const next = Patrol.tabs[(Patrol.tabs.indexOf(state.tab) + by + Patrol.tabs.length) % Patrol.tabs.length];
     act.tab(next); $("tab-" + next).focus();
   });
   document.addEventListener("keydown", (event) => {
     const search = $("search"), typing = document.activeElement === search;
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) { event.preventDefault(); if (search.hidden) act.tab("teams"); search.focus(); }
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) { event.preventDefault(); if (search.hidden) act.tab(Patrol.tabs[0]); search.focus(); }
     if (event.key === "Escape") { if (search.value) search.value = ""; else if (!typing) { state.team = ""; state.spot = ""; } search.blur(); refresh(); }
   });
   window.addEventListener("hashchange", () => { Patrol.readAddress(); refresh(); look(); });

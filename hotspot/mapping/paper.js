@@ -28,7 +28,8 @@ const PatrolPaper = (() => {
     const rows = data.unserved.map((d) => [d.hotspot_id, t(d.activity), Patrol.span(d.window_start, d.window_end), t(d.reason), d.detail, d.relaxation]);
     return table(t("unserved"), ["hotspot", "activity", "windows", "reason", "detail", "relaxation"].map(t), rows);
   }
-  const everyTable = () => [...(data.plan ? visits() : []), ...hotspots(), ...resting(), ...unserved()];
+  const others = []; /* tables of other files: `add(draw)`, where draw() gives what `table` gives */
+  const everyTable = () => [...(data.plan ? visits() : []), ...hotspots(), ...resting(), ...unserved(), ...others.flatMap((draw) => draw())];
   const fillTables = () => $("tables").replaceChildren(...everyTable(), ...(data.notices.length ? [make("h2", t("notices")), ...data.notices.map((notice) => make("p", notice, { class: "wrap" }))] : []));
 
   /* North is up, one scale for both axes; always in the light colours. */
@@ -60,5 +61,5 @@ const PatrolPaper = (() => {
     key.append(make("span", t("legend_dash")), make("span", t("north_up")), make("span", data.attribution));
     $("paper").replaceChildren(picture(), key, ...everyTable());
   }
-  return { fillTables, fillPaper };
+  return { fillTables, fillPaper, table, add: (draw) => others.push(draw) };
 })();

@@ -22,19 +22,14 @@ import folium
 import xstatic.pkg.leaflet
 
 from hotspot.errors import ConfigError, OutputError
+from hotspot.mapping.catalogue import HTML_LANG, LANGUAGES, words
 from hotspot.mapping.encode import packed_streets
 
 HERE = Path(__file__).resolve().parent
-LANGUAGES = ("zh", "en")
 SCRIPTS = (
-    "base.js",
-    "streets.js",
-    "drawing.js",
-    "panels.js",
-    "paper.js",
-    "page.js",
-)  # in this order: each uses those before it
-HTML_LANG = {"zh": "zh-CN", "en": "en"}
+    "base.js", "streets.js", "drawing.js", "paper.js", "panels.js", "panel_teams.js", "panel_hotspots.js", "panel_times.js",
+    "panel_unserved.js", "panel_about.js", "page.js",
+)  # fmt: skip # in this order: each uses those before it
 EMPTY: dict[str, Any] = {
     "kind": "situation", "district": "", "synthetic": False, "timezone": "", "window": None, "as_of": "", "generated": "",
     "run_id": "", "seed": None, "version": "", "model": "", "attribution": "", "plan": None, "notices": [], "hours": [],
@@ -68,20 +63,13 @@ def render_page(payload: Mapping[str, Any], *, language: str, title: str) -> str
 
 
 @cache
-def words(language: str) -> dict[str, str]:
-    """The catalogue of one language."""
-    found: dict[str, str] = json.loads((HERE / f"words_{language}.json").read_text(encoding="utf-8"))
-    return found
-
-
-@cache
 def shell() -> str:
     """The page without data: Leaflet, our style, markup and scripts, and the policy that lets only these run."""
     html = _folium_shell()
     html = _swapped(html, r'<script src="leaflet\.js"></script>', _script(leaflet_file("leaflet.js")))
     html = _swapped(html, r'<link rel="stylesheet" href="leaflet\.css"\s*/>', _style(leaflet_file("leaflet.css")))
     html = re.sub(r"<meta http-equiv[^>]*>", "", html)
-    html = html.replace("</head>", "<!--title-->" + _style(_own("page.css")) + "</head>", 1)
+    html = html.replace("</head>", "<!--title-->" + _style(_own("tokens.css") + _own("page.css")) + "</head>", 1)
     html = html.replace("<body>", "<body>" + _own("page.html"), 1)
     html = html.replace("</html>", "<!--data-->" + "".join(_script(_own(name)) for name in SCRIPTS) + "</html>", 1)
     refuse_outside(html)

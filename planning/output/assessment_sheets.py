@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -11,18 +10,12 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from hotspot.mapping import words
 from planning.operations.outcomes import KINDS
 from planning.output.printed import printed_facts, printed_templates
 
 HERE = Path(__file__).resolve().parent
 NONE = "–"
-
-
-@cache
-def assessment_words(language: str) -> dict[str, str]:
-    """The catalogue of one language, zh or en."""
-    found: dict[str, str] = json.loads((HERE / "assessment_words.json").read_text(encoding="utf-8"))[language]
-    return found
 
 
 def write_assessment_sheets(
@@ -47,7 +40,7 @@ def sheet_html(team: Mapping[str, Any], visits: Sequence[Mapping[str, Any]], fac
     told = [(kind, team[kind]) for kind in KINDS if team[kind]]
     return _templates().get_template("assessment_sheet.html").render(
         _common(facts), team=team, visits=visits, outcomes=told,
-        tracks_told=_tracks_told(team, assessment_words(facts["language"])),
+        tracks_told=_tracks_told(team, words(facts["language"], "assessment")),
     )  # fmt: skip
 
 
@@ -97,4 +90,4 @@ def _templates() -> jinja2.Environment:
 def _common(facts: Mapping[str, Any]) -> dict[str, Any]:
     language = facts["language"]
     told = {name: facts[name] for name in ("title", "synthetic", "run_id", "period")}
-    return {**printed_facts(language), "a": assessment_words(language), **told}
+    return {**printed_facts(language), "a": words(language, "assessment"), **told}

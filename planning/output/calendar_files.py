@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from icalendar import Calendar, Event, Timezone, vText
 
 from hotspot.mapping import words
+from planning.output.instructions import instruction
 from planning.output.markup import DATUM_NAMES, xml_text
-from planning.output.sheet_words import instruction, sheet_words
 
 
 def team_ics(payload: Mapping[str, Any], team: Mapping[str, Any], *, datum: str) -> bytes:
@@ -41,7 +41,7 @@ def team_ics(payload: Mapping[str, Any], team: Mapping[str, Any], *, datum: str)
 def _event(payload: Mapping[str, Any], team: Mapping[str, Any], visit: Mapping[str, Any], datum: str) -> Event:
     language = payload["language"]
     activity = words(language).get(visit["activity"], visit["activity"])
-    in_datum = sheet_words(language)["datum_note"].format(datum=DATUM_NAMES[datum])
+    in_datum = words(language, "sheets")["datum_note"].format(datum=DATUM_NAMES[datum])
     told = [instruction(payload, visit["activity"], language), in_datum]
     event = Event()
     event.add("uid", _uid(payload, team, visit))

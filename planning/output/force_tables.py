@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,7 @@ def force_report(found: Register, language: str, *, by: str | None = None) -> li
     """Lines for a terminal: the table of one facet, or everything that has to be known, with the tables of `OVERVIEW`."""
     if by is not None:
         return table_lines(facet_table(found, by, language))
-    told = _words(language)
+    told = words(language, "force")
     lines = [in_language(line, language) for line in register_lines(found)]
     for facet in OVERVIEW:
         lines += ["", told["titles"][facet], *table_lines(facet_table(found, facet, language))]
@@ -36,7 +34,7 @@ def force_report(found: Register, language: str, *, by: str | None = None) -> li
 
 def write_force_workbook(path: Path, found: Register, language: str) -> None:
     """A sheet for the counts and one per facet. Raises OutputError when the file exists or can't be written."""
-    told = _words(language)
+    told = words(language, "force")
     lines = pd.DataFrame({"line": [in_language(line, language) for line in register_lines(found)]})
     sheets = {told["titles"]["summary"]: _told(lines, language)}
     for facet in FACETS:
@@ -65,17 +63,9 @@ def _width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
 
 
-@cache
-def _words(language: str) -> dict[str, dict[str, str]]:
-    """Headers, titles and answers."""
-    text = Path(__file__).with_name("force_words.json").read_text(encoding="utf-8")
-    found: dict[str, dict[str, str]] = json.loads(text)[language]
-    return found
-
-
 def _told(table: pd.DataFrame, language: str) -> pd.DataFrame:
     columns = {name: [_cell(value, str(name), language) for value in table[name]] for name in table.columns}
-    headers = [_words(language)["headers"][str(name)] for name in table.columns]
+    headers = [words(language, "force")["headers"][str(name)] for name in table.columns]
     return pd.DataFrame(columns, index=table.index, dtype=object).set_axis(headers, axis=1)
 
 
@@ -83,7 +73,7 @@ def _cell(value: Any, column: str, language: str) -> Any:
     if column in ("kind", "role") and value:
         return words(language)[value]
     if isinstance(value, bool):
-        return _words(language)["answers"]["yes" if value else "no"]
+        return words(language, "force")["answers"]["yes" if value else "no"]
     if isinstance(value, tuple):
         return ", ".join(value) or "-"
     return "-" if value is None or value == NOWHERE else value

@@ -11,7 +11,6 @@ import shapely
 
 from hotspot.mapping import words
 from planning.output.markup import DATUM_NAMES, xml_text
-from planning.output.sheet_words import sheet_words
 
 NAMESPACE = "http://www.opengis.net/kml/2.2"
 STYLES = {  # aabbggrr: hotspots orange and see-through, ways blue
@@ -28,7 +27,7 @@ def plan_kml(payload: Mapping[str, Any], *, datum: str) -> bytes:
     are left out; a plan without teams or hotspots gives empty folders.
     """
     root = ET.Element("kml", xmlns=NAMESPACE)
-    told, told_here = words(payload["language"]), sheet_words(payload["language"])
+    told, told_here = words(payload["language"]), words(payload["language"], "sheets")
     document = _sub(root, "Document")
     _sub(document, "name", payload["title"])
     as_of = told_here["planned_as_of"].format(as_of=payload["as_of"])

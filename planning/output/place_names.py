@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from hotspot.mapping import words
 from planning.network import Streets
 from planning.network.nearest import nearest_segments
-from planning.output.sheet_words import sheet_words
 
 AT_CROSSING_M = 30.0
 ON_STREET_M = 60.0  # a named street farther than this isn't where the place lies
@@ -38,15 +38,15 @@ class Place:
         >>> Place("", ("2nd Ave", "Main St"), 12.0, 2).told("en")
         '2nd Ave × Main St'
         """
-        words = sheet_words(language)
-        street = self.street or words["unnamed"]
+        told = words(language, "sheets")
+        street = self.street or told["unnamed"]
         if not self.crossing:
             return self.street
         if self.crossing_m <= AT_CROSSING_M:
-            return str(words["crossing"]).format(" × ".join(self.crossing))
+            return str(told["crossing"]).format(" × ".join(self.crossing))
         others = " × ".join(name for name in self.crossing if name != self.street)
-        where, told = words["eighths"][self.eighth], str(words["near_crossing"])
-        return told.format(street=street, metres=round(self.crossing_m, -1), where=where, other=others)
+        where, sentence = told["eighths"][self.eighth], str(told["near_crossing"])
+        return sentence.format(street=street, metres=round(self.crossing_m, -1), where=where, other=others)
 
 
 def place_texts(streets: Streets, points: gpd.GeoSeries, *, language: str) -> list[str]:

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hotspot.mapping import words
+from planning.output.instructions import instruction
 from planning.output.markup import DATUM_NAMES
 from planning.output.printed import printed_facts, printed_templates
 from planning.output.qr_codes import code_svg, route_texts
 from planning.output.sheet_drawing import boxes_of, route_drawing
-from planning.output.sheet_words import instruction, sheet_words
 
 EMERGENCY = "110"
 
@@ -112,7 +112,7 @@ def _common(payload: Mapping[str, Any], language: str) -> dict[str, Any]:
         "title": payload.get("title", ""),
         "synthetic": payload.get("synthetic", False),
         "run_id": payload.get("run_id", ""),
-        "s": sheet_words(language),
+        "s": words(language, "sheets"),
     }
 
 

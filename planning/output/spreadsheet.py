@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from hotspot.mapping import words
 from planning.output.markup import DATUM_NAMES
-from planning.output.sheet_words import sheet_words
 from planning.output.workbooks import workbook_bytes
 
 VISITS = (
@@ -72,15 +71,15 @@ def _hotspot(spot: Mapping[str, Any], language: str, zone: ZoneInfo) -> dict[str
 
 
 def _notices(payload: Mapping[str, Any], datum: str) -> list[str]:
-    told = sheet_words(payload["language"])
+    told = words(payload["language"], "sheets")
     head = [payload["title"], told["planned_as_of"].format(as_of=payload["as_of"])]
     return [*head, told["datum_note"].format(datum=DATUM_NAMES[datum]), *payload["notices"]]
 
 
 def _meanings(language: str) -> Iterable[Row]:
-    told, columns = words(language), sheet_words(language)["columns"]
+    told, columns = words(language), words(language, "sheets")["columns"]
     yield from columns.items()
-    codes = (*sheet_words(language)["instructions"], "walk", "ebike", "car")
+    codes = (*words(language, "sheets")["instructions"], "walk", "ebike", "car")
     reasons = [word for word in told if word.isupper()]
     yield from ((code, told[code]) for code in (*codes, *reasons))
 

@@ -10,7 +10,6 @@ from gpxpy.gpx import GPX, GPXTrack, GPXTrackPoint, GPXTrackSegment, GPXWaypoint
 
 from hotspot.mapping import words
 from planning.output.markup import DATUM_NAMES, xml_text
-from planning.output.sheet_words import sheet_words
 from planning.output.sheets import clock
 
 
@@ -35,13 +34,13 @@ def team_gpx(payload: Mapping[str, Any], team: Mapping[str, Any], *, datum: str)
 
 
 def _about(payload: Mapping[str, Any], datum: str) -> str:
-    told = sheet_words(payload["language"])
+    told = words(payload["language"], "sheets")
     as_of = told["planned_as_of"].format(as_of=payload["as_of"])
     return f"{payload['title']}; {told['datum_note'].format(datum=DATUM_NAMES[datum])} {as_of}"
 
 
 def _home(payload: Mapping[str, Any], team: Mapping[str, Any]) -> list[GPXWaypoint]:
-    name = sheet_words(payload["language"])["start_and_end"]
+    name = words(payload["language"], "sheets")["start_and_end"]
     return [
         GPXWaypoint(point["lat"], point["lon"], name=xml_text(f"{point['id']} {point['name']}"), description=name)
         for point in payload["points"]
