@@ -66,8 +66,11 @@ def chromium() -> Iterator[object]:
 
 
 @contextmanager
-def opened(browser, path, *, view="", size=(1280, 800), ready=True):
-    """A page from disk at `#view`, with its account. Every request that leaves the disk is noted and refused."""
+def opened(browser, path, *, view="", size=(1280, 800), ready=True, now=None):
+    """A page from disk at `#view`, with its account. Every request that leaves the disk is noted and refused.
+
+    `now` is the moment that the page's clock shows when it opens; with it `page.clock` can move time on.
+    """
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
     account = Account()
 
@@ -87,6 +90,8 @@ def opened(browser, path, *, view="", size=(1280, 800), ready=True):
     page.on("pageerror", lambda error: account.errors.append(f"{error}"))
     page.on("websocket", lambda socket: account.requests.append(socket.url))
     page.add_init_script(LISTEN)
+    if now is not None:
+        page.clock.install(time=now)
     page.goto(Path(path).as_uri() + ("#" + view if view else ""))
     if ready:
         page.wait_for_selector("html[data-ready]", state="attached", timeout=20_000)

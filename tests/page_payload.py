@@ -31,7 +31,7 @@ def district(seed=7):
         "as_of": _iso(SHIFT.replace(hour=0)), "generated": "", "run_id": "7f3a19c2", "seed": seed, "version": "0.1.0",
         "model": "empirical_bayes", "attribution": "© OpenStreetMap contributors (synthetic here)",
         "plan": {"value": 41.2, "bound": 41.9, "gap": 0.0167, "certified": True, "demands": 90, "served": 88, "unserved": 2},
-        "notices": ["incidents: 100 rows read = 90 used + 10 unlocated"], "hours": hours,
+        "notices": ["incidents: 100 rows read = 90 used + 0 rejected + 0 duplicate + 10 unlocated + 0 outside"], "hours": hours,
         "areas": {"features": [{"id": "C01", "name": "一社区", "street": "一街", "rings": [_box(WEST, SOUTH, 0.1, 0.08)]}]},
         "streets": {"lines": lines, "class": classes, "names": [""] * len(lines)},
         "cells": {"rings": {s["id"] + "-a": s["rings"][0] for s in spots}, "risk": {s["id"] + "-a": s["hourly"] for s in spots}},

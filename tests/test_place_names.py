@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from planning.network import from_lines
-from planning.output.place_names import Place, place_texts, places_of
+from planning.output.place_names import Place, place_columns, places_of
 
 CRS = "EPSG:32649"
 EAST, NORTH = 500_000.0, 4_230_000.0
@@ -27,7 +27,7 @@ def town(main="Main St", cross="2nd Ave", lane=None):
 
 def told(streets, x, y, language="en"):
     points = gpd.GeoSeries([shapely.Point(EAST + x, NORTH + y)], crs=CRS)
-    return place_texts(streets, points, language=language)[0]
+    return place_columns(streets, points, language=language)["place"][0]
 
 
 def test_a_place_at_a_crossing_is_called_after_both_streets():
@@ -59,7 +59,7 @@ def test_where_nothing_has_a_name_there_are_no_words():
 
 def test_no_places_no_texts():
     none = gpd.GeoSeries([], crs=CRS)
-    assert place_texts(town(), none, language="en") == []
+    assert place_columns(town(), none, language="en") == {"place": [], "place_in": []}
 
 
 def test_of_a_street_with_several_names_the_first_is_told():

@@ -8,9 +8,14 @@ const Patrol = (() => {
   const tabs = []; /* filled by the panels, in their order */
   const own = (object, key) => (Object.prototype.hasOwnProperty.call(object, key) ? object[key] : undefined);
   const $ = (id) => document.getElementById(id);
-  const state = { lang: data.language, theme: "light", hour: 0, team: "", spot: "", tab: "", view: "map" };
+  const state = { lang: data.language, theme: "light", hour: 0, team: "", spot: "", event: "", tab: "", view: "map", wall: false };
 
   const t = (key) => own(catalogue[state.lang], key) ?? String(key);
+  /* A text of the data in the reader's language, where it has more than one. */
+  const said = (text) => (text !== null && typeof text === "object" ? text[state.lang] ?? text.en ?? "" : text ?? "");
+  /* 1 stop, 2 stops: the catalogue has `stops_one` where the singular differs. */
+  const placeOf = (visit) => said(visit.place_in ?? visit.place);
+  const counted = (count, key) => `${count} ${t(count === 1 && own(catalogue[state.lang], key + "_one") ? key + "_one" : key)}`;
   const make = (tag, text, attributes = {}, ...children) => {
     const node = document.createElement(tag);
     if (text !== null && text !== undefined) node.textContent = String(text);
@@ -75,10 +80,13 @@ const Patrol = (() => {
     state.view = pick("view", ["map", "table"], "map");
     state.team = pick("team", data.teams.map((each) => each.id), "");
     state.spot = pick("hotspot", data.hotspots.map((each) => each.id), "");
+    state.event = pick("event", (data.events?.each ?? []).map((each) => each.event_id), "");
     state.tab = pick("tab", tabs, state.spot && !state.team ? "hotspots" : tabs[0]);
     const hour = asked.get("hour") ?? "";
     const at = data.hours.findIndex((iso) => (hour.includes("T") ? iso === hour : hour !== "" && hourOf(iso) === Number(hour)));
-    state.hour = at < 0 ? busiest : at;
+    const now = PatrolNow.index();
+    state.hour = at >= 0 ? at : now >= 0 ? now : busiest;
+    state.wall = asked.get("wall") === "1";
   }
   function writeAddress() {
     const shown = new URLSearchParams({ lang: state.lang, theme: state.theme });
@@ -86,13 +94,15 @@ const Patrol = (() => {
     if (iso) shown.set("hour", data.hours.findIndex((each) => hourOf(each) === hourOf(iso)) === state.hour ? String(hourOf(iso)) : iso);
     if (state.team) shown.set("team", state.team);
     if (state.spot) shown.set("hotspot", state.spot);
+    if (state.event) shown.set("event", state.event);
     if (state.tab !== tabs[0]) shown.set("tab", state.tab);
     if (state.view !== "map") shown.set("view", state.view);
+    if (state.wall) shown.set("wall", "1");
     // a page inside another (a notebook) has no address of its own
     if (location.protocol !== "about:" && "#" + shown !== location.hash) history.replaceState(null, "", "#" + shown);
   }
 
-  return { data, state, root, tabs, $, t, make, drawn, day, clock, hourOf, weekday, weekdayName, offset, span, dayAndSpan, minutes, fixed, km,
+  return { data, state, root, tabs, $, t, said, counted, placeOf, make, drawn, day, clock, hourOf, weekday, weekdayName, offset, span, dayAndSpan, minutes, fixed, km,
     interval, pValue, way, peak, scaleOf, classOf, edges, most, colour, ramp, isWide, hourly, team, hotspot, point, distance, visitsOf, back, narrow,
     readAddress, writeAddress };
 })();

@@ -18,9 +18,10 @@ const PatrolMap = (() => {
   const present = { streets: data.streets.lines, areas: data.areas.features, catchments: data.catchments?.points ?? [], cells: Object.keys(data.cells.rings), hotspots: data.hotspots, routes: data.teams, points: data.points };
   const names = Object.keys(groups).filter((name) => present[name].length);
   const extra = [];
-  /* A layer of another file: `redraw()` follows the state and the theme, `places` ([lon, lat]) are kept in sight. */
-  function addLayer(name, group, { on = true, redraw = () => {}, places = [] } = {}) {
-    groups[name] = group; names.push(name); extra.push({ redraw, places });
+  /* A layer of another file: `redraw()` follows the state and the theme, `places` ([lon, lat]) are kept in sight,
+     `sign()` is its sign in the legend. */
+  function addLayer(name, group, { on = true, redraw = () => {}, places = [], sign = null } = {}) {
+    groups[name] = group; names.push(name); extra.push({ name, redraw, places, sign });
     if (on) { shown.add(name); group.addTo(map); }
   }
 
@@ -140,6 +141,6 @@ const PatrolMap = (() => {
   for (const name of names) if (shown.has(name)) groups[name].addTo(map);
   L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
   showAll();
-  return { map, names, shown, streets, renderer, latlng, latlngs, fit, addLayer, setLayer, drawHour, drawRoutes, redrawStreets: () => map.hasLayer(streets) && streets.redraw(),
+  return { map, names, shown, extra, streets, renderer, under, latlng, latlngs, fit, addLayer, setLayer, drawHour, drawRoutes, redrawStreets: () => map.hasLayer(streets) && streets.redraw(),
     showAll, showTeam, showSpot, showPoint, isEmpty: !everything().length, listen: (spot, point) => { onSpot = spot; onPoint = point; } };
 })();

@@ -11,6 +11,7 @@ const PatrolPage = (() => {
     spot(id) { state.spot = id; const spot = Patrol.hotspot(id); refresh(); if (spot) PatrolMap.showSpot(spot); },
     look(id) { const spot = Patrol.hotspot(id); if (spot) { state.spot = id; refresh(); PatrolMap.showSpot(spot); } },
     hour(index) { state.hour = index; refresh(); },
+    refresh() { refresh(); },
     tab(name) { state.tab = name; $("panel").scrollTop = 0; refresh(); },
   };
   PatrolMap.listen((id) => { state.spot = state.spot === id ? "" : id; state.tab = state.spot ? "hotspots" : state.tab; refresh(); reveal("spot " + id); },
@@ -43,13 +44,16 @@ const PatrolPage = (() => {
     $("attribution").textContent = data.attribution; $("attribution").hidden = !data.attribution;
     $("hint").hidden = !PatrolMap.isEmpty; $("hint").textContent = t("nothing_here");
   }
+  const signs = () => $("signs").replaceChildren(...PatrolMap.extra.filter(({ name, sign }) => sign && PatrolMap.shown.has(name))
+    .map(({ name, sign }) => make("li", null, {}, sign(), make("span", t("sign_" + name)))));
   function legend() {
     const told = classes();
     $("ramp").replaceChildren(...Patrol.ramp().map((colour, k) => { const bar = make("i", null); bar.style.background = colour; return make("div", null, {}, bar, told[k]); }));
+    signs();
     $("layers").replaceChildren(...PatrolMap.names.map((name) => {
       const box = make("input", null, { type: "checkbox", "data-layer": name });
       box.checked = PatrolMap.shown.has(name);
-      box.addEventListener("change", () => { PatrolMap.setLayer(name, box.checked); PatrolMap.drawHour(); });
+      box.addEventListener("change", () => { PatrolMap.setLayer(name, box.checked); PatrolMap.drawHour(); signs(); });
       return make("label", null, {}, box, t("layer_" + name));
     }));
   }
@@ -83,6 +87,7 @@ const PatrolPage = (() => {
     if (focused) keyed(focused)?.focus({ preventScroll: true });
   }
   function refresh() {
+    PatrolNow.tell();
     root.lang = state.lang === "zh" ? "zh-CN" : "en";
     const repaint = root.dataset.theme !== state.theme;
     root.dataset.theme = state.theme;
@@ -90,6 +95,7 @@ const PatrolPage = (() => {
     heading(); legend(); time(); tabs(); list(); PatrolMap.drawHour(); PatrolMap.drawRoutes();
     $("tables").hidden = state.view !== "table";
     if (state.view === "table") PatrolPaper.fillTables();
+    PatrolWall.draw();
     Patrol.writeAddress();
   }
 
@@ -115,15 +121,16 @@ const PatrolPage = (() => {
   document.addEventListener("keydown", (event) => {
     const search = $("search"), typing = document.activeElement === search;
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) { event.preventDefault(); if (search.hidden) act.tab(Patrol.tabs[0]); search.focus(); }
-    if (event.key === "Escape") { if (search.value) search.value = ""; else if (!typing) { state.team = ""; state.spot = ""; } search.blur(); refresh(); }
+    if (event.key === "Escape") { if (search.value) search.value = ""; else if (!typing) { state.team = ""; state.spot = ""; state.event = ""; } search.blur(); refresh(); }
   });
-  window.addEventListener("hashchange", () => { Patrol.readAddress(); refresh(); look(); });
+  window.addEventListener("hashchange", () => { Patrol.readAddress(); refresh(); look(); PatrolWall.follow(); });
   window.addEventListener("beforeprint", PatrolPaper.fillPaper);
   new ResizeObserver(() => PatrolMap.map.invalidateSize({ animate: false })).observe($("stage"));
 
   function look() {
     const team = Patrol.team(state.team), spot = Patrol.hotspot(state.spot);
     if (team?.legs.length) PatrolMap.showTeam(team); else if (spot) PatrolMap.showSpot(spot);
+    else for (const panel of PatrolPanels.register.values()) panel.look();
     reveal(state.tab === "hotspots" ? "spot " + state.spot : "team " + state.team);
   }
   function start() {
@@ -131,10 +138,10 @@ const PatrolPage = (() => {
     $("slider").max = String(Math.max(0, data.hours.length - 1));
     Patrol.readAddress(); refresh();
     PatrolMap.map.invalidateSize({ animate: false });
-    PatrolMap.showAll(); look();
+    PatrolMap.showAll(); look(); PatrolWall.follow();
     const painted = () => requestAnimationFrame(() => requestAnimationFrame(() => root.setAttribute("data-ready", "")));
     if (PatrolMap.streets.isLoading()) PatrolMap.streets.once("load", painted); else painted();
   }
-  return { start, classes };
+  return { start, refresh, classes };
 })();
-PatrolPage.start();
+document.addEventListener("DOMContentLoaded", PatrolPage.start); /* when the files after this one are there */

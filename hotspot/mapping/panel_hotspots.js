@@ -25,7 +25,7 @@
     const visits = Patrol.visitsOf(spot).map(({ team, visit }) => `${team.id} ${Patrol.span(visit.arrive, visit.leave)}`);
     const told = [[t("rank"), spot.rank], [t("expected"), `${Patrol.fixed(spot.expected)} (${t("interval")} ${Patrol.interval(spot)})`], [t("observed"), spot.observed],
       [t("p_value"), Patrol.pValue(spot.p_value)], [t("mix"), mix.join(" · ")]];
-    if (data.kind === "plan") told.push([t("visited_by"), visits.join(" · ") || t("nobody")]);
+    if (data.plan) told.push([t("visited_by"), visits.join(" · ") || t("nobody")]);
     return make("div", null, { class: "more" }, make("b", t("why")), make("p", spot.explanation?.[state.lang] ?? ""), pairs(told));
   }
 

@@ -9,10 +9,13 @@ const PatrolPanels = (() => {
   const pairs = (all) => make("dl", null, {}, ...all.flatMap(([name, value]) => [make("dt", name), make("dd", value)]));
   const empty = (panel, key) => panel.append(make("p", t($("search").value.trim() ? "nothing_found" : key), { class: "soft" }));
 
-  /* A tab in the order of entry: `draw(panel, act)` fills the list; `count` stands beside its name; `search` false hides the field. */
+  /* A tab in the order of entry: `draw(panel, act)` fills the list; `count` stands beside its name; `search` false hides the field,
+     `first` puts it before all others; `look()` brings what the address asks for into sight. */
   const register = new Map();
-  function add(name, draw, { when = true, count = 0, search = true } = {}) {
-    if (when) { register.set(name, { draw, count, search }); Patrol.tabs.push(name); }
+  function add(name, draw, { when = true, count = 0, search = true, first = false, look = () => {} } = {}) {
+    if (!when) return;
+    register.set(name, { draw, count, search, look });
+    if (first) Patrol.tabs.unshift(name); else Patrol.tabs.push(name);
   }
 
   /* [word, text] of everything a reader must know about where this page comes from; nothing unknown is shown. */

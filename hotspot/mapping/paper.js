@@ -10,7 +10,7 @@ const PatrolPaper = (() => {
   }
   function visits() {
     const rows = data.teams.flatMap((team) => team.visits.map((v) => [`${team.id} ${team.name}`, v.sequence, Patrol.clock(v.arrive), Patrol.clock(v.start), Patrol.clock(v.leave),
-      `${Patrol.minutes(v.start, v.leave)} ${t("minutes")}`, [v.hotspot_id, v.place].filter(Boolean).join(" · "), t(v.activity), Patrol.way(v.travel_s, v.travel_m)]));
+      `${Patrol.minutes(v.start, v.leave)} ${t("minutes")}`, [v.hotspot_id, Patrol.placeOf(v)].filter(Boolean).join(" · "), t(v.activity), Patrol.way(v.travel_s, v.travel_m)]));
     return table(t("visit"), ["team", "order", "arrive", "start", "leave", "dwell", "place", "activity", "travel"].map(t), rows);
   }
   function hotspots() {
@@ -25,12 +25,12 @@ const PatrolPaper = (() => {
   function unserved() {
     if (!data.plan) return [];
     if (!data.unserved.length) return [make("h2", t("unserved")), make("p", t("all_served"))];
-    const rows = data.unserved.map((d) => [d.hotspot_id, t(d.activity), Patrol.span(d.window_start, d.window_end), t(d.reason), d.detail, d.relaxation]);
+    const rows = data.unserved.map((d) => [d.hotspot_id, t(d.activity), Patrol.span(d.window_start, d.window_end), t(d.reason), Patrol.said(d.detail), Patrol.said(d.relaxation)]);
     return table(t("unserved"), ["hotspot", "activity", "windows", "reason", "detail", "relaxation"].map(t), rows);
   }
   const others = []; /* tables of other files: `add(draw)`, where draw() gives what `table` gives */
   const everyTable = () => [...(data.plan ? visits() : []), ...hotspots(), ...resting(), ...unserved(), ...others.flatMap((draw) => draw())];
-  const fillTables = () => $("tables").replaceChildren(...everyTable(), ...(data.notices.length ? [make("h2", t("notices")), ...data.notices.map((notice) => make("p", notice, { class: "wrap" }))] : []));
+  const fillTables = () => $("tables").replaceChildren(...everyTable(), ...(data.notices.length ? [make("h2", t("notices")), ...data.notices.map((notice) => make("p", Patrol.said(notice), { class: "wrap" }))] : []));
 
   /* North is up, one scale for both axes; always in the light colours. */
   function picture() {

@@ -24,11 +24,12 @@ import xstatic.pkg.leaflet
 from hotspot.errors import ConfigError, OutputError
 from hotspot.mapping.catalogue import HTML_LANG, LANGUAGES, words
 from hotspot.mapping.encode import packed_streets
+from hotspot.wording import in_language
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = (
-    "base.js", "streets.js", "drawing.js", "paper.js", "panels.js", "panel_teams.js", "panel_hotspots.js", "panel_times.js",
-    "panel_unserved.js", "panel_about.js", "page.js",
+    "base.js", "streets.js", "drawing.js", "paper.js", "now.js", "panels.js", "panel_teams.js", "panel_hotspots.js",
+    "panel_times.js", "panel_unserved.js", "panel_comparison.js", "panel_events.js", "panel_about.js", "page.js", "wall.js",
 )  # fmt: skip # in this order: each uses those before it
 EMPTY: dict[str, Any] = {
     "kind": "situation", "district": "", "synthetic": False, "timezone": "", "window": None, "as_of": "", "generated": "",
@@ -56,10 +57,35 @@ def render_page(payload: Mapping[str, Any], *, language: str, title: str) -> str
         raise ConfigError(f"language {language!r} is unknown; fix: use one of {', '.join(LANGUAGES)}")
     data = EMPTY | dict(payload) | {"language": language, "title": title}
     data["streets"] = packed_streets(data["streets"])
+    data |= _in_both_languages(data)
     blocks = _json_block("data", data) + _json_block("words", {name: words(name) for name in LANGUAGES})
     head = f"<title>{markup.escape(title)}</title>"
     page = shell().replace("<!--title-->", head, 1).replace("<!--data-->", blocks, 1)
     return page.replace("<html>", f'<html lang="{HTML_LANG[language]}">', 1)
+
+
+def _in_both_languages(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the program says in sentences, in English and Chinese: the page's language changes in place."""
+    unserved = [
+        row | {name: in_both(row.get(name, "")) for name in ("detail", "relaxation")} for row in data["unserved"]
+    ]
+    told: dict[str, Any] = {"notices": [in_both(text) for text in data["notices"]], "unserved": unserved}
+    if "events" in data:
+        ways = [each | {"changes": [in_both(text) for text in each["changes"]]} for each in data["events"]["binding"]]
+        told["events"] = data["events"] | {"binding": ways}
+    return told
+
+
+def in_both(text: str) -> str | dict[str, str]:
+    """A sentence of the program in both languages; as it is where the catalogue doesn't know it.
+
+    >>> in_both("T14: in no visit, VETTING")
+    {'en': 'T14: in no visit, VETTING', 'zh': 'T14：未安排巡防任务，未通过审查'}
+    >>> in_both("")
+    ''
+    """
+    chinese = in_language(text, "zh")
+    return text if chinese == text else {"en": text, "zh": chinese}
 
 
 @cache

@@ -17,9 +17,12 @@ from planning.event_levels import LevelRow
 from planning.operations.event_loss import lost_visits
 from planning.operations.event_staffing import EventStaffing
 from planning.output.exports import write_geojson
-from planning.output.place_names import place_texts
+from planning.output.mapping.comparison import compare_pages
+from planning.output.mapping.event_page import events_payload
+from planning.output.mapping.plan_page import Payload, plan_payload
+from planning.output.place_names import place_columns
 from planning.output.products import RunFacts, input_entries, moved_out, write_plan_products
-from planning.output.tables import VISIT_COLUMNS, visits_table
+from planning.output.tables import VISIT_COLUMNS, tabulate, visits_table
 from planning.plan import Plan
 
 EXAMPLE_MARK = {"zh": "示例表，须由用户替换", "en": "example, replace with your own"}
@@ -101,6 +104,15 @@ class EventFacts(RunFacts):
             },
         }  # fmt: skip
 
+    def page_blocks(self, plan: Plan, payload: Payload) -> Payload:
+        """The events, and the plan against the one that the night would have without them."""
+        without = plan_payload(self.before, tabulate(self.before), window=self.window, facts=self.page_facts())
+        tables = posts_table(self), staffing_table(self.found), lost_table(self, plan)
+        told = {"kind": "event", "events": events_payload(self.manifest_block(plan), *tables)}
+        return (
+            told | {"comparison": compare_pages(without | {"run_id": ""}, payload)} if len(self.found.duties) else told
+        )
+
     @cached_property
     def _input_entries(self) -> list[dict[str, Any]]:
         paths = [path for path in (self.events_path, self.levels_path) if path is not None]
@@ -164,15 +176,15 @@ def staffing_table(found: EventStaffing) -> pd.DataFrame:
 
 
 def posts_table(facts: EventFacts) -> gpd.GeoDataFrame:
-    """One row per post, in `POST_COLUMNS`, and its place (EPSG:4326)."""
+    """One row per post, in `POST_COLUMNS`, its place in each language, and its geometry (EPSG:4326)."""
     found, streets, language = facts.found, facts.inputs.streets, facts.config.district.language
     posts = found.night.posts
     at = posts.geometry.to_crs("EPSG:4326")
     frame = pd.DataFrame(posts[["event_id", "post_id", "walk_m", "headcount"]]).assign(
-        lon=at.x.round(6), lat=at.y.round(6), place=place_texts(streets, at, language=language),
+        lon=at.x.round(6), lat=at.y.round(6), **place_columns(streets, at, language=language),
         assigned=found.assigned, short=found.staffing.short,
     )  # fmt: skip
-    return gpd.GeoDataFrame(frame[POST_COLUMNS], geometry=at.to_numpy(), crs="EPSG:4326")
+    return gpd.GeoDataFrame(frame[[*POST_COLUMNS, "place_in"]], geometry=at.to_numpy(), crs="EPSG:4326")
 
 
 def lost_table(facts: EventFacts, plan: Plan) -> pd.DataFrame:
@@ -189,7 +201,7 @@ def write_event_products(folder: Path, plan: Plan, facts: EventFacts) -> str:
     posts = posts_table(facts)
     write_csv(events_table(facts.found).assign(table=facts.table_told), folder / "events.csv")
     write_csv(pd.DataFrame(posts[POST_COLUMNS]), folder / "posts.csv")
-    write_geojson(posts, folder / "posts.geojson")
+    write_geojson(posts.drop(columns="place_in"), folder / "posts.geojson")
     write_csv(staffing_table(facts.found), folder / "staffing.csv")
     write_csv(lost_table(facts, plan), folder / "lost_visits.csv")
     return "partial" if status == "complete" and not facts.found.staffing.complete else status

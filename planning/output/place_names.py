@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from hotspot.mapping import words
+from hotspot.mapping.catalogue import LANGUAGES
 from planning.network import Streets
 from planning.network.nearest import nearest_segments
 
@@ -49,10 +51,13 @@ class Place:
         return sentence.format(street=street, metres=round(self.crossing_m, -1), where=where, other=others)
 
 
-def place_texts(streets: Streets, points: gpd.GeoSeries, *, language: str) -> list[str]:
-    """Each point's place in words; '' where no street or crossing with a name is near."""
+def place_columns(streets: Streets, points: gpd.GeoSeries, *, language: str) -> dict[str, list[Any]]:
+    """`place`: each point's place in the district's language, '' where no street or crossing with a name is near; `place_in`:
+    the same in each language that pages have."""
     xy = points.to_crs(streets.crs)
-    return [place.told(language) for place in places_of(streets, np.column_stack([xy.x, xy.y]))]
+    places = places_of(streets, np.column_stack([xy.x, xy.y]))
+    told = [{each: place.told(each) for each in LANGUAGES} for place in places]
+    return {"place": [texts[language] for texts in told], "place_in": told}
 
 
 def places_of(streets: Streets, xy: npt.NDArray[np.float64]) -> list[Place]:

@@ -123,6 +123,10 @@ class RunFacts:
             told.append(f"{day:%Y-%m-%d} is a {kind}")
         return told
 
+    def page_blocks(self, plan: Plan, payload: Payload) -> Payload:
+        """What the plan's page tells besides the plan."""
+        return {}
+
     def report(self, out: Path, status: str, plan: Plan | None) -> list[str]:
         """The last words of a command."""
         lines = [f"status: {status}", self.risk.summary(), self.spots.summary(), *self.notices(plan)]
@@ -254,7 +258,7 @@ def write_plan_products(folder: Path, plan: Plan, facts: RunFacts) -> str:
     write_geojson(tables.visits, folder / "visits.geojson")
     told = facts.page_facts() | {"notices": facts.notices(plan), "statistics": facts.statistics}
     payload = plan_payload(plan, tables, areas=facts.inputs.areas, window=facts.window, facts=told)
-    write_page(folder, payload)
+    write_page(folder, payload | facts.page_blocks(plan, payload))
     write_plan_exports(exports, payload, datums=facts.config.output.datums)
     write_sheets(folder / "sheets", payload)
     write_pdfs(folder / "sheets", facts.config)

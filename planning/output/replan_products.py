@@ -24,9 +24,10 @@ from planning.operations.night import Night, link_or_copy, save_night
 from planning.operations.renewal import Renewal, hourly_of
 from planning.operations.replanning import ABSENT, Rest, Standing, change_lines
 from planning.output.exports import collection, feature_lines, write_geojson, write_gpkg
+from planning.output.mapping.comparison import compare_pages
 from planning.output.mapping.plan_page import Payload, legs_payload, rings_of, short
 from planning.output.pdf_sheets import write_pdfs
-from planning.output.place_names import place_texts
+from planning.output.place_names import place_columns
 from planning.output.plan_exports import write_plan_exports
 from planning.output.products import flat_hotspots, run_id_of, versions, write_page
 from planning.output.sheets import write_sheets
@@ -276,10 +277,11 @@ def _unserved(facts: ReplanFacts) -> pd.DataFrame:
 def _payload(facts: ReplanFacts, visits: pd.DataFrame, unserved: pd.DataFrame, tables: PlanTables) -> Payload:
     """The page of the run before with what is new put in."""
     payload: Payload = json.loads((facts.before / "page.json").read_text(encoding="utf-8"))
+    before = json.loads((facts.before / "page.json").read_text(encoding="utf-8"))
     done = dict(zip(facts.night.teams["id"], facts.stand.done.tolist(), strict=True))
     fresh = legs_payload(tables.legs)
     stops = gpd.GeoSeries(gpd.points_from_xy(visits["lon"], visits["lat"]), crs="EPSG:4326")
-    placed = visits.assign(place=place_texts(facts.night.streets, stops, language=payload["language"]))
+    placed = visits.assign(**place_columns(facts.night.streets, stops, language=payload["language"]))
     for team in payload["teams"]:
         own = placed[placed["team_id"] == team["id"]].drop(columns=["team_id"])
         team["visits"] = own.to_dict("records")
@@ -303,6 +305,7 @@ def _payload(facts: ReplanFacts, visits: pd.DataFrame, unserved: pd.DataFrame, t
         "notices": facts.notices,
         "replan": {"at": facts.now.isoformat(), "of_run": facts.manifest["run_id"], "frozen": len(facts.stand.frozen)},
         "changes": facts.changes.to_dict("records"),
+        "comparison": compare_pages(before, payload | {"plan": facts.figures}),
     }
 
 

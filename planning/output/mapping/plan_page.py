@@ -23,7 +23,7 @@ from hotspot.hotspots import Hotspots, addresses_in
 from hotspot.mapping import render_page
 from hotspot.mapping.explanation import explanation_text
 from planning.network import Streets, catchments
-from planning.output.place_names import place_texts
+from planning.output.place_names import place_columns
 from planning.output.runs import MANIFEST, verify, write_manifest
 from planning.output.tables import PlanTables, tabulate
 from planning.plan import Plan
@@ -84,7 +84,7 @@ def plan_payload(
         world.hotspots, areas=areas, streets=world.streets, points=world.points, window=window, facts=facts
     )
     language = payload.get("language", "zh")
-    teams = _teams(plan, tables, place_texts(world.streets, tables.visits.geometry, language=language))
+    teams = _teams(plan, tables, place_columns(world.streets, tables.visits.geometry, language=language))
     for point in payload["points"]:
         point["teams"] = [team["id"] for team in teams if team["point_id"] == point["id"]]
     return payload | {
@@ -130,10 +130,10 @@ def framed(plan: Plan, *, language: str, height_px: int) -> Framed:
     return Framed(map_html(plan, language=language), height_px)
 
 
-def _teams(plan: Plan, tables: PlanTables, places: Sequence[str]) -> list[Payload]:
+def _teams(plan: Plan, tables: PlanTables, places: Mapping[str, Sequence[Any]]) -> list[Payload]:
     world = plan.problem.world
     assert world is not None
-    visits = tables.visits.assign(place=places)
+    visits = tables.visits.assign(**places)
     legs = legs_payload(tables.legs)
     rows = []
     for index, (_, team) in enumerate(world.teams.iterrows()):

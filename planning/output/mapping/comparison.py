@@ -1,0 +1,149 @@
+"""Two plans side by side, from the data of their pages: figures, teams, and visits that are added, dropped or moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import shapely
+
+Payload = dict[str, Any]
+SAME_TIME_S = 60.0  # a visit that moves by less is kept
+LEAST_OVERLAP = 0.5  # of the smaller of two hotspots, from which on they are one place
+
+
+def compare_pages(before: Mapping[str, Any], after: Mapping[str, Any]) -> Payload:
+    """What is different in the plan of the page `after` against that of `before`, JSON-able.
+
+    `figures` and `teams` hold what each plan has (`before`, `after`; a team that one of them doesn't have is None there).
+    `visits` are told where the windows overlap: `kind` is `kept`, `moved` (a minute or more), `handed` (another team),
+    `added` or `dropped`. `hotspots` are `new` (ids of `after`) and `gone` (ids of `before`); one that overlaps another by
+    half of the smaller is the same place. `routes` are the earlier lines. Equal plans give only kept visits.
+    """
+    same = _matched(before["hotspots"], after["hotspots"])
+    overlap = _overlap(before["window"], after["window"])
+    return {
+        **{name: before[name] for name in ("run_id", "as_of", "window", "seed")},
+        "same_night": overlap,
+        "figures": {"before": _figures(before), "after": _figures(after)},
+        "teams": _teams(before["teams"], after["teams"]),
+        "visits": _visits(before["teams"], after["teams"], same) if overlap else [],
+        "hotspots": {
+            "new": [spot["id"] for spot in after["hotspots"] if spot["id"] not in same.values()],
+            "gone": [spot["id"] for spot in before["hotspots"] if spot["id"] not in same],
+        },
+        "routes": [
+            {"team_id": team["id"], "lines": [leg["line"] for leg in team["legs"]]}
+            for team in before["teams"]
+            if team["legs"]
+        ],
+    }
+
+
+def _overlap(first: Mapping[str, str], second: Mapping[str, str]) -> bool:
+    starts, ends = ([pd.Timestamp(each[name]) for each in (first, second)] for name in ("start", "end"))
+    return bool(max(starts) < min(ends))
+
+
+def _figures(page: Mapping[str, Any]) -> Payload:
+    """The plan's own, and sums over its teams."""
+    sums = pd.DataFrame(
+        [_load(team) for team in page["teams"]], columns=["stops", "stay_min", "travel_min", "km"]
+    ).sum()
+    plan = {name: page["plan"][name] for name in ("value", "bound", "gap", "demands", "served")}
+    return plan | {str(name): round(float(total), 1) for name, total in sums.items()}
+
+
+def _load(team: Mapping[str, Any]) -> Payload:
+    stays = [pd.Timestamp(visit["leave"]) - pd.Timestamp(visit["start"]) for visit in team["visits"]]
+    return {
+        "stops": len(stays),
+        "stay_min": round(sum(stay.total_seconds() for stay in stays) / 60, 1),
+        "travel_min": round(sum(leg["travel_s"] for leg in team["legs"]) / 60, 1),
+        "km": round(sum(leg["travel_m"] for leg in team["legs"]) / 1000, 1),
+    }
+
+
+def _teams(before: Sequence[Payload], after: Sequence[Payload]) -> list[Payload]:
+    """Every team of either plan, those of `after` first."""
+    old, new = ({team["id"]: _load(team) for team in teams} for teams in (before, after))
+    return [{"team_id": team, "before": old.get(team), "after": new.get(team)} for team in {**new, **old}]
+
+
+def _matched(before: Sequence[Payload], after: Sequence[Payload]) -> dict[str, str]:
+    """Earlier hotspot -> later one, the greatest overlaps first; each at most once."""
+    shapes = [_shape(spot) for spot in after]
+    tree = shapely.STRtree(shapes)
+    found = []
+    for spot in before:
+        shape = _shape(spot)
+        for k in sorted(tree.query(shape, predicate="intersects").tolist()):
+            least = min(shapely.area(shape), shapely.area(shapes[k]))
+            share = shapely.area(shapely.intersection(shape, shapes[k])) / least if least else 0.0
+            if share >= LEAST_OVERLAP:
+                found.append((-share, spot["id"] != after[k]["id"], spot["id"], after[k]["id"]))
+    same: dict[str, str] = {}
+    for _, _, old, new in sorted(found):
+        if old not in same and new not in same.values():
+            same[old] = new
+    return same
+
+
+def _shape(spot: Mapping[str, Any]) -> shapely.Geometry:
+    """The rings of a page know no holes apart: what is in an odd number of them is in the hotspot."""
+    shape: shapely.Geometry = shapely.Polygon()
+    for ring in spot["rings"]:
+        shape = shapely.symmetric_difference(shape, shapely.make_valid(shapely.Polygon(ring)))
+    return shape
+
+
+def _visits(before: Sequence[Payload], after: Sequence[Payload], same: Mapping[str, str]) -> list[Payload]:
+    """The visits of both by place and activity, paired so that teams keep theirs and times move little."""
+    old, new = (_by_place(teams, ids) for teams, ids in ((before, same), (after, {})))
+    rows = [row for place in {**new, **old} for row in _paired(old.get(place, []), new.get(place, []))]
+    return sorted(
+        rows, key=lambda row: ((row["after"] or row["before"])["team_id"], (row["after"] or row["before"])["start"])
+    )
+
+
+def _by_place(teams: Sequence[Payload], same: Mapping[str, str]) -> dict[tuple[str, str], list[Payload]]:
+    places: dict[tuple[str, str], list[Payload]] = {}
+    for team in teams:
+        for visit in team["visits"]:
+            told = {name: visit[name] for name in ("hotspot_id", "activity", "start", "leave")} | {
+                "team_id": team["id"]
+            }
+            spot = same.get(visit["hotspot_id"], visit["hotspot_id"])
+            places.setdefault((spot, visit["activity"]), []).append(told)
+    return places
+
+
+def _paired(old: Sequence[Payload], new: Sequence[Payload]) -> list[Payload]:
+    """Those of one team first, then those nearest in time; who is left was dropped or added."""
+    pairs = sorted(
+        (before["team_id"] != after["team_id"], _apart_s(before, after, "start"), i, j)
+        for i, before in enumerate(old)
+        for j, after in enumerate(new)
+    )
+    partner: dict[int, int] = {}
+    for _, _, i, j in pairs:
+        if i not in partner and j not in partner.values():
+            partner[i] = j
+    rows: list[Payload] = [
+        {"kind": _kind(old[i], new[j]), "before": old[i], "after": new[j]} for i, j in partner.items()
+    ]
+    rows += [{"kind": "dropped", "before": each, "after": None} for i, each in enumerate(old) if i not in partner]
+    taken = set(partner.values())
+    return rows + [{"kind": "added", "before": None, "after": each} for j, each in enumerate(new) if j not in taken]
+
+
+def _apart_s(before: Payload, after: Payload, name: str) -> float:
+    return float(abs((pd.Timestamp(after[name]) - pd.Timestamp(before[name])).total_seconds()))
+
+
+def _kind(before: Payload, after: Payload) -> str:
+    if before["team_id"] != after["team_id"]:
+        return "handed"
+    moved = max(_apart_s(before, after, name) for name in ("start", "leave"))
+    return "moved" if moved >= SAME_TIME_S else "kept"

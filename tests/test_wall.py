@@ -1,0 +1,89 @@
+"""A page on a wall: it goes round by itself, says what hour it is, and says when its night is over."""
+
+import pytest
+from browser import chromium, opened
+from page_payload import SHIFT, district
+
+from hotspot.mapping import render_page, words
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page_path(tmp_path):
+    path = tmp_path / "map.html"
+    path.write_text(render_page(district(), language="zh", title="x"), encoding="utf-8")
+    return path
+
+
+def seen_at(browser, path, moment, view):
+    """The page as it opens at that moment of the reader's clock."""
+    return opened(browser, path, view=view, now=moment)
+
+
+def test_the_wall_goes_through_hours_and_teams_by_itself(browser, page_path):
+    with seen_at(browser, page_path, SHIFT, "lang=zh&wall=1") as (page, account):
+        first = page.locator("#board h2").inner_text()
+        assert page.locator("#board").is_visible() and not page.locator("aside").is_visible()
+        assert page.locator("#wall").get_attribute("aria-pressed") == "true"
+        page.clock.run_for(10_000)
+        assert page.locator("#board h2").inner_text() != first
+        page.clock.run_for(20_000)  # after the three busiest hours come the teams
+        team = page.evaluate("Patrol.state.team")
+        assert team and page.locator("#board h2").inner_text().startswith(team)
+        assert page.locator(".pill").count() > 0
+        assert account.clean, account
+
+
+def test_the_wall_can_be_led_and_left_by_keys(browser, page_path):
+    with seen_at(browser, page_path, SHIFT, "lang=en&wall=1") as (page, account):
+        first = page.locator("#board").inner_text()
+        page.keyboard.press("ArrowRight")
+        assert page.locator("#board").inner_text() != first
+        page.keyboard.press("ArrowLeft")
+        assert page.locator("#board").inner_text() == first
+        page.keyboard.press("Escape")
+        assert not page.locator("#board").is_visible() and page.locator("aside").is_visible()
+        assert "wall=1" not in page.url
+        page.clock.run_for(30_000)
+        assert page.evaluate("Patrol.state.team") == ""  # it stands still now
+        assert account.clean, account
+
+
+def test_an_address_without_wall_ends_it(browser, page_path):
+    with seen_at(browser, page_path, SHIFT, "lang=en&wall=1") as (page, account):
+        page.evaluate("location.hash = 'lang=en'")
+        page.wait_for_function("document.getElementById('board').hidden")
+        page.clock.run_for(30_000)
+        assert page.evaluate("Patrol.state.team") == ""
+        assert account.clean, account
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_plan_that_is_over_says_so_even_when_it_ends_while_it_hangs_there(browser, page_path, language):
+    just_before = SHIFT.replace(hour=23, minute=59)
+    with seen_at(browser, page_path, just_before, f"lang={language}") as (page, account):
+        assert page.locator("#stale").is_hidden()
+        page.clock.run_for(90_000)
+        assert page.locator("#stale").inner_text() == words(language)["plan_over"].replace("{end}", "2026-11-28 00:00")
+        assert account.clean, account
+
+
+def test_tonight_the_page_opens_at_this_hour_and_on_other_days_at_the_busiest(browser, page_path):
+    with seen_at(browser, page_path, SHIFT.replace(hour=22, minute=30), "lang=en") as (page, _):
+        assert page.locator("#hour").inner_text().endswith("22:00")
+    with seen_at(browser, page_path, SHIFT.replace(day=20), "lang=en") as (page, _):
+        busiest = page.evaluate("Patrol.hourly.indexOf(Math.max(...Patrol.hourly))")
+        assert page.evaluate("Patrol.state.hour") == busiest
+
+
+def test_sentences_of_the_program_are_in_the_language_of_the_reader(browser, page_path):
+    with opened(browser, page_path, view="lang=zh&tab=about") as (page, account):
+        assert "读取 100 行" in page.locator("#panel").inner_text()
+        page.locator("#language").click()
+        assert "100 rows read" in page.locator("#panel").inner_text()
+        assert account.clean, account
