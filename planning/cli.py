@@ -376,11 +376,18 @@ def assess(
 def redraw(
     run: Annotated[Path, typer.Argument(metavar="RUN")],
     open_it: Annotated[bool, typer.Option("--open", help="open the map in the browser")] = False,
+    against: Annotated[
+        Path | None, typer.Option(metavar="OTHER", help="an earlier plan: makes a page that compares the two")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="with --against: the page to write")] = None,
 ) -> None:
-    """Draw the map of a finished run again."""
+    """Draw the map of a finished run again, or compare its plan with an earlier one."""
+    from planning.output.mapping.comparison import write_comparison
     from planning.output.mapping.plan_page import redraw_map
 
-    page = redraw_map(run)
+    if out is not None and against is None:
+        raise ConfigError("--out goes with --against; fix: leave it out, the map is drawn in its run")
+    page = redraw_map(run) if against is None else write_comparison(run, against, out=out)
     typer.echo(page)
     if open_it:
         webbrowser.open(page.resolve().as_uri())

@@ -1,15 +1,21 @@
 """Two plans side by side: what is the same place, what happened to each visit, and the page that tells it."""
 
 import copy
+import json
+import shutil
 
 import pytest
 from browser import chromium, opened
+from commands import patrol
 from hypothesis import given
 from hypothesis import strategies as st
+from night_runs import sample_night
 from page_payload import district, hostile
 
+from hotspot.errors import ConfigError, OutputError
 from hotspot.mapping import render_page, words
-from planning.output.mapping.comparison import compare_pages
+from planning.output.mapping.comparison import compare_pages, plan_page_of, write_comparison
+from planning.output.runs import verify, write_manifest
 
 HOUR = "2026-11-27T{:02d}:{:02d}:00+08:00"
 
@@ -179,3 +185,30 @@ def test_hostile_names_in_an_earlier_plan_are_text(browser, tmp_path):
         page.locator("#view").click()
         assert account.clean, account
         assert hostile()["run_id"] in page.locator("#tables").inner_text()
+
+
+def test_the_command_writes_a_page_beside_the_run_and_leaves_both_runs_as_they_were(tmp_path):
+    run = tmp_path / "tonight"
+    shutil.copytree(sample_night(), run)
+    done = patrol("map", run, "--against", sample_night())
+    page = tmp_path / "tonight-against-plan.html"
+    assert done.code == 0 and done.out.strip() == str(page)
+    assert '"kind":"comparison"' in page.read_text(encoding="utf-8")
+    assert verify(run) == [] and verify(sample_night()) == []
+
+
+def test_what_cannot_be_compared_is_said(tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert patrol("map", sample_night(), "--against", empty).code == 3
+    done = patrol("map", sample_night(), "--out", tmp_path / "x.html")
+    assert done.code == 2 and "--against" in done.err
+    with pytest.raises(OutputError, match="can't be written"):
+        write_comparison(sample_night(), sample_night(), out=tmp_path / "nowhere" / "x.html")
+
+
+def test_a_run_without_a_plan_is_refused(tmp_path):
+    (tmp_path / "page.json").write_text(json.dumps({"plan": None}), encoding="utf-8")
+    write_manifest(tmp_path, {})
+    with pytest.raises(ConfigError, match="no plan in it"):
+        plan_page_of(tmp_path)

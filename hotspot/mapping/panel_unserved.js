@@ -5,6 +5,7 @@
 
   function unserved(panel, act) {
     const found = data.unserved.filter((demand) => matches(demand.hotspot_id, t(demand.reason), t(demand.activity), Patrol.said(demand.detail)));
+    for (const text of data.missed) panel.append(make("p", Patrol.said(text), { class: "alarm wrap" }));
     if (!found.length) empty(panel, data.plan ? "all_served" : "no_teams");
     for (const [i, demand] of found.entries()) {
       const row = make("button", null, { class: "row", type: "button", "data-key": "unserved " + i }, make("b", demand.hotspot_id), make("span", t(demand.activity)),
@@ -14,5 +15,5 @@
     }
   }
 
-  PatrolPanels.add("unserved", unserved, { when: Boolean(data.plan), count: data.unserved.length });
+  PatrolPanels.add("unserved", unserved, { when: Boolean(data.plan), count: data.unserved.length + data.missed.length });
 })();

@@ -24,9 +24,10 @@ const PatrolPaper = (() => {
   }
   function unserved() {
     if (!data.plan) return [];
-    if (!data.unserved.length) return [make("h2", t("unserved")), make("p", t("all_served"))];
+    const missed = data.missed.map((text) => make("p", Patrol.said(text)));
+    if (!data.unserved.length) return [make("h2", t("unserved")), make("p", t("all_served")), ...missed];
     const rows = data.unserved.map((d) => [d.hotspot_id, t(d.activity), Patrol.span(d.window_start, d.window_end), t(d.reason), Patrol.said(d.detail), Patrol.said(d.relaxation)]);
-    return table(t("unserved"), ["hotspot", "activity", "windows", "reason", "detail", "relaxation"].map(t), rows);
+    return [...missed, ...table(t("unserved"), ["hotspot", "activity", "windows", "reason", "detail", "relaxation"].map(t), rows)];
   }
   const others = []; /* tables of other files: `add(draw)`, where draw() gives what `table` gives */
   const everyTable = () => [...(data.plan ? visits() : []), ...hotspots(), ...resting(), ...unserved(), ...others.flatMap((draw) => draw())];

@@ -35,7 +35,7 @@ EMPTY: dict[str, Any] = {
     "kind": "situation", "district": "", "synthetic": False, "timezone": "", "window": None, "as_of": "", "generated": "",
     "run_id": "", "seed": None, "version": "", "model": "", "attribution": "", "plan": None, "notices": [], "hours": [],
     "areas": {"features": []}, "streets": {}, "cells": {"rings": {}, "risk": {}}, "hotspots": [], "points": [], "teams": [],
-    "unserved": [],
+    "unserved": [], "missed": [],
 }  # fmt: skip
 
 
@@ -70,6 +70,7 @@ def _in_both_languages(data: Mapping[str, Any]) -> dict[str, Any]:
         row | {name: in_both(row.get(name, "")) for name in ("detail", "relaxation")} for row in data["unserved"]
     ]
     told: dict[str, Any] = {"notices": [in_both(text) for text in data["notices"]], "unserved": unserved}
+    told["missed"] = [in_both(text) for text in data["missed"]]
     if "events" in data:
         ways = [each | {"changes": [in_both(text) for text in each["changes"]]} for each in data["events"]["binding"]]
         told["events"] = data["events"] | {"binding": ways}

@@ -108,10 +108,13 @@ class EventFacts(RunFacts):
         """The events, and the plan against the one that the night would have without them."""
         without = plan_payload(self.before, tabulate(self.before), window=self.window, facts=self.page_facts())
         tables = posts_table(self), staffing_table(self.found), lost_table(self, plan)
-        told = {"kind": "event", "events": events_payload(self.manifest_block(plan), *tables)}
-        return (
-            told | {"comparison": compare_pages(without | {"run_id": ""}, payload)} if len(self.found.duties) else told
-        )
+        told = super().page_blocks(plan, payload) | {
+            "kind": "event",
+            "events": events_payload(self.manifest_block(plan), *tables),
+        }
+        if not len(self.found.duties):
+            return told
+        return told | {"comparison": compare_pages(without | {"run_id": ""}, payload)}
 
     @cached_property
     def _input_entries(self) -> list[dict[str, Any]]:

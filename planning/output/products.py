@@ -26,7 +26,7 @@ from planning.inputs import Inputs, conditions_of
 from planning.network import Conditions
 from planning.operations.night import night_of, save_night
 from planning.output.exports import write_geojson, write_geoparquet, write_gpkg
-from planning.output.mapping.plan_page import Payload, plan_payload, situation_payload
+from planning.output.mapping.plan_page import Payload, closures_payload, plan_payload, situation_payload
 from planning.output.pdf_sheets import write_pdfs
 from planning.output.plan_exports import write_plan_exports
 from planning.output.sheets import write_sheets
@@ -124,8 +124,10 @@ class RunFacts:
         return told
 
     def page_blocks(self, plan: Plan, payload: Payload) -> Payload:
-        """What the plan's page tells besides the plan."""
-        return {}
+        """What the plan's page tells besides the plan: what it misses of what was wished for, and closed streets."""
+        start, end = self.window
+        closed = closures_payload(self.conditions.closures, self.inputs.streets, start=start, end=end)
+        return {"missed": [_missed(each, plan, self.inputs) for each in plan.shortfalls], "closures": closed}
 
     def report(self, out: Path, status: str, plan: Plan | None) -> list[str]:
         """The last words of a command."""

@@ -25,7 +25,7 @@ from planning.operations.renewal import Renewal, hourly_of
 from planning.operations.replanning import ABSENT, Rest, Standing, change_lines
 from planning.output.exports import collection, feature_lines, write_geojson, write_gpkg
 from planning.output.mapping.comparison import compare_pages
-from planning.output.mapping.plan_page import Payload, legs_payload, rings_of, short
+from planning.output.mapping.plan_page import Payload, closures_payload, legs_payload, rings_of, short
 from planning.output.pdf_sheets import write_pdfs
 from planning.output.place_names import place_columns
 from planning.output.plan_exports import write_plan_exports
@@ -305,6 +305,12 @@ def _payload(facts: ReplanFacts, visits: pd.DataFrame, unserved: pd.DataFrame, t
         "notices": facts.notices,
         "replan": {"at": facts.now.isoformat(), "of_run": facts.manifest["run_id"], "frozen": len(facts.stand.frozen)},
         "changes": facts.changes.to_dict("records"),
+        "closures": closures_payload(
+            facts.night.conditions.closures,
+            facts.night.streets,
+            start=facts.now,
+            end=pd.Timestamp(payload["window"]["end"]),
+        ),
         "comparison": compare_pages(before, payload | {"plan": facts.figures}),
     }
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import shapely
+
+from hotspot.errors import ConfigError, OutputError
+from hotspot.mapping import render_page
+from planning.output.runs import require_whole
 
 Payload = dict[str, Any]
 SAME_TIME_S = 60.0  # a visit that moves by less is kept
@@ -39,6 +45,42 @@ def compare_pages(before: Mapping[str, Any], after: Mapping[str, Any]) -> Payloa
             if team["legs"]
         ],
     }
+
+
+def write_comparison(run: str | Path, against: str | Path, *, out: str | Path | None = None) -> Path:
+    """Write the page that shows the plan of `run` beside the earlier one of `against`. Returns its path.
+
+    `out` None: `RUN-against-OTHER.html` beside the run. Raises InputError when one isn't a whole run, ConfigError when one
+    has no plan or they are of different districts, OutputError when the file can't be written.
+    """
+    page, other = (plan_page_of(Path(each)) for each in (run, against))
+    if page["district"] != other["district"]:
+        raise ConfigError(
+            f"{against}: a plan of {other['district']}, not of {page['district']}; fix: compare one district's"
+        )
+    target = (
+        Path(out) if out is not None else Path(run).with_name(f"{Path(run).name}-against-{Path(against).name}.html")
+    )
+    told = page | {"kind": "comparison", "comparison": compare_pages(other, page)}
+    html = render_page(told, language=page["language"], title=page["title"])
+    part = target.with_name(f".{target.name}.part")
+    try:
+        part.write_text(html, encoding="utf-8")
+        part.replace(target)
+    except OSError as error:
+        raise OutputError(f"{target}: can't be written: {error.strerror}; fix: give another --out") from error
+    return target
+
+
+def plan_page_of(run: Path) -> Payload:
+    """The data of a finished plan's page. Raises InputError when it isn't a whole run, ConfigError when it has no plan."""
+    require_whole(run)
+    page: Payload = json.loads((run / "page.json").read_text(encoding="utf-8")) if (run / "page.json").is_file() else {}
+    if not page.get("plan"):
+        raise ConfigError(
+            f"{run}: there is no plan in it; fix: give a folder made by `patrol plan`, `replan` or `event`"
+        )
+    return page
 
 
 def _overlap(first: Mapping[str, str], second: Mapping[str, str]) -> bool:

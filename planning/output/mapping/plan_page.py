@@ -22,7 +22,7 @@ from hotspot.forecasting.risk import Risk
 from hotspot.hotspots import Hotspots, addresses_in
 from hotspot.mapping import render_page
 from hotspot.mapping.explanation import explanation_text
-from planning.network import Streets, catchments
+from planning.network import Closures, Streets, catchments
 from planning.output.place_names import place_columns
 from planning.output.runs import MANIFEST, verify, write_manifest
 from planning.output.tables import PlanTables, tabulate
@@ -162,6 +162,31 @@ def legs_payload(legs: gpd.GeoDataFrame) -> dict[str, list[Payload]]:
         told = {"sequence": int(leg.sequence), "travel_s": int(leg.travel_s), "travel_m": float(leg.travel_m)}
         by_team.setdefault(str(leg.team_id), []).append(told | {"line": _path(line)})
     return by_team
+
+
+def closures_payload(
+    closures: Closures | None, streets: Streets, *, start: pd.Timestamp, end: pd.Timestamp
+) -> list[Payload]:
+    """The streets that are closed at any time of `[start, end)`: one line each, and which closure it is."""
+    if closures is None:
+        return []
+    frame = closures.frame
+    meets = (frame["start"].isna() | (frame["start"] < end)) & (frame["end"].isna() | (frame["end"] > start))
+    rows = [(row, edge) for row, edges in enumerate(closures.edges(streets)) if meets.iloc[row] for edge in edges]
+    lines = streets.edges.geometry.iloc[[edge for _, edge in rows]].to_crs("EPSG:4326")
+    return [
+        {
+            "line": _path(line),
+            "reason": closures.label(row),
+            "modes": list(frame["modes"].iloc[row]),
+            **{
+                name: "" if pd.isna(at) else at.isoformat()
+                for name in ("start", "end")
+                for at in [frame[name].iloc[row]]
+            },
+        }
+        for (row, _), line in zip(rows, lines, strict=True)
+    ]
 
 
 def _points(points: gpd.GeoDataFrame | None) -> list[Payload]:
