@@ -41,7 +41,6 @@ const PatrolMap = (() => {
     const marker = L.marker([point.lat, point.lon], { icon, riseOnHover: true }).addTo(groups.points);
     marker.bindTooltip(() => make("div", null, {}, make("b", `${point.id} ${point.name}`), make("div", `${t(point.kind)} · ${t("teams")}: ${point.teams.join(", ") || t("nobody")}`)), { opacity: 1, offset: [10, 0] });
     marker.on("click keypress", (event) => { if (event.type === "click" || event.originalEvent.key === "Enter") onPoint(point.id); });
-    marker.on("add", () => marker.getElement().setAttribute("aria-label", `${t("patrol_point")} ${point.id} ${point.name}`));
     return marker;
   });
 
@@ -92,7 +91,7 @@ const PatrolMap = (() => {
       line(leg, { color: muted, weight: 3, opacity: chosen ? 0.35 : 0.8, dashArray: "1 7", lineCap: "round" });
     data.points.forEach((point, i) => {
       const element = markers[i].getElement();
-      if (element) { element.classList.toggle("home", Boolean(chosen) && chosen.point_id === point.id); element.classList.toggle("faint", Boolean(chosen) && chosen.point_id !== point.id); }
+      if (element) { element.setAttribute("aria-label", `${element.textContent} · ${t("patrol_point")} ${point.id} ${point.name}`); element.classList.toggle("home", Boolean(chosen) && chosen.point_id === point.id); element.classList.toggle("faint", Boolean(chosen) && chosen.point_id !== point.id); }
       markers[i].setZIndexOffset(chosen && chosen.point_id === point.id ? 400 : 0);
     });
     if (!chosen) return;
@@ -131,7 +130,7 @@ const PatrolMap = (() => {
   function fit(places, { maxZoom = 16, pills = true } = {}) {
     if (!places.length) return;
     const beside = narrow() ? 18 : $("legend").open ? Math.min(330, 0.3 * map.getSize().x) : 40; /* the legend hides nothing */
-    map.fitBounds(L.latLngBounds(places), { paddingTopLeft: narrow() ? [pills ? 50 : 18, 18] : [70, 30], paddingBottomRight: [beside + (pills ? 50 : 0), 34], maxZoom, animate: false });
+    map.fitBounds(L.latLngBounds(places), { paddingTopLeft: narrow() ? [64, 18] : [70, 30], paddingBottomRight: [beside + (pills ? 50 : 0), 34], maxZoom, animate: false });
   }
   const showAll = () => fit(everything(), { pills: false });
   const showTeam = (team) => fit([...team.legs.flatMap((leg) => leg.line), ...team.visits.map((v) => [v.lon, v.lat])].map(latlng));

@@ -36,7 +36,7 @@ const PatrolPage = (() => {
     $("facts").replaceChildren(...PatrolPanels.facts().map(([name, value]) => make("span", name + " ", {}, make("b", value))));
     for (const node of document.querySelectorAll("[data-word]")) node.textContent = t(node.dataset.word);
     for (const node of document.querySelectorAll("[data-label]")) { node.setAttribute("aria-label", t(node.dataset.label)); if (node.tagName === "BUTTON") node.title = t(node.dataset.label); }
-    $("language").textContent = t("language"); $("language").setAttribute("aria-label", t("language_label"));
+    $("language").textContent = t("language"); $("language").title = t("language_label"); $("language").lang = state.lang === "zh" ? "en" : "zh-CN";
     $("theme").textContent = t(state.theme === "dark" ? "to_light" : "to_dark");
     $("view").textContent = t(state.view === "map" ? "table_view" : "map_view"); $("view").setAttribute("aria-pressed", String(state.view === "table"));
     $("full").hidden = !document.fullscreenEnabled;

@@ -23,17 +23,19 @@
     const edges = Patrol.scaleOf(Patrol.peak(week.flat())), ramp = Patrol.ramp();
     const at = new Map();
     data.hours.forEach((iso, i) => { const key = `${Patrol.weekday(iso)} ${Patrol.hourOf(iso)}`; if (!at.has(key) || i === state.hour) at.set(key, i); });
+    /* Hours go down and days across: each field is then large enough to be hit. */
     const table = make("table", null, { class: "week" }, make("caption", t("calendar"), { class: "unseen" }));
     const head = make("tr", null, {}, make("td", null));
-    for (let h = 0; h < 24; h++) head.append(make("th", h % 3 ? "" : h, { scope: "col" }));
+    for (let d = 0; d < 7; d++) head.append(make("th", Patrol.weekdayName(d), { scope: "col" }));
     table.append(make("thead", null, {}, head));
     const body = make("tbody", null);
-    week.forEach((hours, d) => {
-      const line = make("tr", null, {}, make("th", Patrol.weekdayName(d), { scope: "row" }));
-      hours.forEach((value, h) => {
-        const told = `${Patrol.weekdayName(d)} ${h}:00 · ${Patrol.fixed(value)}`, cell = make("td", null, { title: told }), index = at.get(`${d} ${h}`);
-        cell.style.background = ramp[Patrol.classOf(value, edges)];
-        if (index !== undefined) {
+    for (let h = 0; h < 24; h++) {
+      const line = make("tr", null, {}, make("th", `${h}:00`, { scope: "row" }));
+      week.forEach((hours, d) => {
+        const told = `${Patrol.weekdayName(d)} ${h}:00 · ${Patrol.fixed(hours[h])}`, cell = make("td", null, { title: told }), index = at.get(`${d} ${h}`);
+        cell.style.background = ramp[Patrol.classOf(hours[h], edges)];
+        if (index === undefined) cell.append(make("span", Patrol.fixed(hours[h]), { class: "unseen" }));
+        else {
           const jump = make("button", null, { type: "button", "data-key": `hour ${d} ${h}`, "aria-label": told, "aria-pressed": String(index === state.hour) });
           jump.addEventListener("click", () => act.hour(index));
           cell.append(jump);
@@ -41,7 +43,7 @@
         line.append(cell);
       });
       body.append(line);
-    });
+    }
     table.append(body);
     const top = week.flatMap((hours, d) => hours.map((value, h) => ({ d, h, value }))).sort((a, b) => b.value - a.value || a.d - b.d || a.h - b.h).slice(0, 5).filter((each) => each.value > 0);
     panel.append(make("p", spot ? `${t("calendar_one")} ${spot.id}` : t("calendar_all")), table, make("p", t("calendar_jump"), { class: "soft" }));

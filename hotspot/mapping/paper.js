@@ -6,7 +6,7 @@ const PatrolPaper = (() => {
   function table(title, heads, rows) {
     const head = make("thead", null, {}, make("tr", null, {}, ...heads.map((each) => make("th", each, { scope: "col" }))));
     const body = make("tbody", null, {}, ...rows.map((cells) => make("tr", null, {}, ...cells.map((cell) => make("td", cell)))));
-    return [make("h2", title), make("div", null, { class: "scroll" }, make("table", null, {}, head, body))];
+    return [make("h2", title), make("div", null, { class: "scroll", tabindex: "0", role: "group", "aria-label": title }, make("table", null, {}, head, body))];
   }
   function visits() {
     const rows = data.teams.flatMap((team) => team.visits.map((v) => [`${team.id} ${team.name}`, v.sequence, Patrol.clock(v.arrive), Patrol.clock(v.start), Patrol.clock(v.leave),

@@ -31,6 +31,7 @@ SCRIPTS = (
     "base.js", "streets.js", "drawing.js", "paper.js", "now.js", "panels.js", "panel_teams.js", "panel_hotspots.js",
     "panel_times.js", "panel_unserved.js", "panel_comparison.js", "panel_events.js", "panel_about.js", "page.js", "wall.js",
 )  # fmt: skip # in this order: each uses those before it
+VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'  # folium's keeps people from zooming
 EMPTY: dict[str, Any] = {
     "kind": "situation", "district": "", "synthetic": False, "timezone": "", "window": None, "as_of": "", "generated": "",
     "run_id": "", "seed": None, "version": "", "model": "", "attribution": "", "plan": None, "notices": [], "hours": [],
@@ -96,6 +97,7 @@ def shell() -> str:
     html = _swapped(html, r'<script src="leaflet\.js"></script>', _script(leaflet_file("leaflet.js")))
     html = _swapped(html, r'<link rel="stylesheet" href="leaflet\.css"\s*/>', _style(leaflet_file("leaflet.css")))
     html = re.sub(r"<meta http-equiv[^>]*>", "", html)
+    html = _swapped(html, r'<meta name="viewport"[^>]*>', VIEWPORT)
     html = html.replace("</head>", "<!--title-->" + _style(_own("tokens.css") + _own("page.css")) + "</head>", 1)
     html = html.replace("<body>", "<body>" + _own("page.html"), 1)
     html = html.replace("</html>", "<!--data-->" + "".join(_script(_own(name)) for name in SCRIPTS) + "</html>", 1)
