@@ -207,6 +207,8 @@ def test_side_rules_and_variety_of_a_district_reach_the_run(district, tmp_path):
     missed = [each for each in manifest["plan"]["shortfalls"] if each["rule"] == "least_in_area"]
     assert missed and manifest["status"] == "partial" and told.returncode == 4, told.stderr
     assert any("visits wished for in each community" in notice for notice in manifest["notices"])
+    page = json.loads((out / "page.json").read_text(encoding="utf-8"))
+    assert len(page["missed"]) == len(manifest["plan"]["shortfalls"]) and "visits wished for" in page["missed"][0]
     assert any("drawn with seed 5" in notice for notice in manifest["notices"])
     assert pd.read_csv(out / "visits.csv").groupby("team_id").size().max() == 1
     assert 0 <= manifest["plan"]["variety"]["mean_loss"] <= 0.005

@@ -239,6 +239,10 @@ def run(config, out):
     return manifest, pd.read_csv(out / "unserved.csv", encoding="utf-8-sig"), said
 
 
+def page_of(run):
+    return json.loads((run / "page.json").read_text(encoding="utf-8"))
+
+
 def test_a_closure_on_a_bridge_changes_the_plan_and_says_so(tmp_path):
     config = district_with_a_river(tmp_path)
     manifest, unserved, _ = run(config, tmp_path / "open")
@@ -257,6 +261,8 @@ def test_a_closure_on_a_bridge_changes_the_plan_and_says_so(tmp_path):
     assert set(unserved["relaxation"]) == {"open 大桥维修"}
     assert "closed for walk: 大桥维修, 1 street edges of" in said.out
     assert any(entry["path"] == "closures.geojson" for entry in manifest["inputs"])
+    (closed,) = page_of(tmp_path / "closed")["closures"]
+    assert closed["reason"] == "大桥维修" and closed["line"] == [[109.735, 38.245], [109.735, 38.2485]]
     assert patrol("verify", tmp_path / "closed").code == 0
 
 
@@ -269,6 +275,7 @@ def test_a_closure_in_other_hours_changes_nothing(tmp_path):
     closure.to_file(config.parent / "closures.geojson")
     change(config, "[streets]", '[streets]\nclosures = "closures.geojson"')
     assert run(config, tmp_path / "closed")[0]["plan"]["served"] == served
+    assert page_of(tmp_path / "closed")["closures"] == []
 
 
 def test_own_speeds_in_the_configuration_are_used_and_checked(tmp_path):
