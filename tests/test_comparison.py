@@ -7,7 +7,7 @@ import shutil
 import pytest
 from browser import chromium, opened
 from commands import patrol
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from night_runs import sample_night
 from page_payload import district, hostile
@@ -108,6 +108,7 @@ def test_plans_of_different_nights_are_not_compared_visit_by_visit():
     assert found["same_night"] is False and found["visits"] == []
 
 
+@settings(deadline=None)
 @given(st.permutations(range(27)))
 def test_equal_plans_keep_everything_in_any_order_of_teams(order):
     plan = district()
@@ -118,6 +119,7 @@ def test_equal_plans_keep_everything_in_any_order_of_teams(order):
     assert found["hotspots"] == {"new": [], "gone": []}
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(0, 26)), st.sets(st.integers(0, 26)))
 def test_every_visit_of_both_plans_is_told_once(first, second):
     """Conservation: kept, moved and handed visits are in both plans, dropped ones in the first, added ones in the second."""

@@ -41,7 +41,8 @@
   }
   PatrolPanels.add("comparison", comparison, { count: changed.length, first: data.kind === "comparison" });
   PatrolPaper.add(() => [...PatrolPaper.table(`${t("comparison")} · ${t("compared_with")} ${other.run_id}`, [t("figure"), t("before"), t("now"), t("difference")], figureRows()),
-    ...(changed.length ? PatrolPaper.table(t("changed_visits"), ["hotspot", "difference", "before", "now"].map(t), changed.map((row) => [spotOf(row), t(row.kind), row.before ? of(row.before) : "–", row.after ? of(row.after) : "–"])) : [])]);
+    ...(changed.length ? PatrolPaper.table(t("changed_visits"), ["hotspot", "difference", "before", "now"].map(t), changed.map((row) => [spotOf(row), t(row.kind), row.before ? of(row.before) : "–", row.after ? of(row.after) : "–"])) : [])],
+  { first: data.kind === "comparison", under: ({ add, path }) => PatrolMap.shown.has("earlier") && add("path", { d: other.routes.flatMap((route) => route.lines.map((line) => path(line))).join(""), fill: "none", stroke: "#4c5a68", "stroke-opacity": 0.3, "stroke-width": 6 }) });
 
   /* The earlier routes: all of them, or those of the chosen team. */
   const group = L.layerGroup(), lines = other.routes.flatMap((route) => route.lines.map((line) => ({ team: route.team_id,

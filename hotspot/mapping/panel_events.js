@@ -53,9 +53,19 @@
     night.each.map((event) => [`${event.event_id} ${event.name}`, Patrol.span(event.start, event.end), event.level, event.attendance, event.headcount, event.assigned, event.short])),
   ...PatrolPaper.table(t("posts"), ["event", "post", "place", "people_needed", "people_come", "teams"].map(t),
     night.posts.map((post) => [post.event_id, post.post_id, Patrol.placeOf(post), post.headcount, post.assigned, post.duties.map(duty).join(" ‖ ")])),
-  ...(night.lost.length ? PatrolPaper.table(t("patrol_loss"), ["hotspot", "activity", "team", "start", "reason"].map(t), night.lost.map((visit) => [visit.hotspot_id, t(visit.activity), visit.team_id, Patrol.span(visit.start, visit.leave), `${t(visit.why)} ${visit.event_id}`])) : [])]);
+  ...(night.lost.length ? PatrolPaper.table(t("patrol_loss"), ["hotspot", "activity", "team", "start", "reason"].map(t), night.lost.map((visit) => [visit.hotspot_id, t(visit.activity), visit.team_id, Patrol.span(visit.start, visit.leave), `${t(visit.why)} ${visit.event_id}`])) : [])],
+  { over: paint, first: true });
 
-  /* On the map: a diamond where the event is, a square with the people wanted at each post; one that is short is marked. */
+  function paint({ add, at }) {
+    for (const post of night.posts) {
+      const [x, y] = at([post.lon, post.lat]);
+      add("rect", { x: x - 7, y: y - 7, width: 14, height: 14, fill: post.short ? "#3a2a00" : "#ffd97a", stroke: "#3a2a00" });
+      add("text", { x, y: y + 3.5, "font-size": 9, "font-weight": 700, "text-anchor": "middle", fill: post.short ? "#ffd97a" : "#3a2a00" }, post.short ? "!" : String(post.headcount));
+    }
+    for (const event of night.each) { const [x, y] = at([event.lon, event.lat]); add("text", { x, y: y + 6, "font-size": 18, "text-anchor": "middle", fill: "#0059a8", stroke: "#fff", "stroke-width": 3, "paint-order": "stroke" }, "★"); }
+  }
+
+  /* On the map: a star where the event is, a square with the people wanted at each post; one that is short is marked. */
   const group = L.layerGroup();
   const mark = (place, text, kind, name) => {
     const icon = L.divIcon({ className: "spot", html: make("i", text, { class: "mark " + kind }), iconSize: [24, 24] });

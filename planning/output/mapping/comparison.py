@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def plan_page_of(run: Path) -> Payload:
 
 
 def _overlap(first: Mapping[str, str], second: Mapping[str, str]) -> bool:
-    starts, ends = ([pd.Timestamp(each[name]) for each in (first, second)] for name in ("start", "end"))
+    starts, ends = ([datetime.fromisoformat(each[name]) for each in (first, second)] for name in ("start", "end"))
     return bool(max(starts) < min(ends))
 
 
@@ -98,7 +99,7 @@ def _figures(page: Mapping[str, Any]) -> Payload:
 
 
 def _load(team: Mapping[str, Any]) -> Payload:
-    stays = [pd.Timestamp(visit["leave"]) - pd.Timestamp(visit["start"]) for visit in team["visits"]]
+    stays = [datetime.fromisoformat(visit["leave"]) - datetime.fromisoformat(visit["start"]) for visit in team["visits"]]
     return {
         "stops": len(stays),
         "stay_min": round(sum(stay.total_seconds() for stay in stays) / 60, 1),
@@ -181,7 +182,7 @@ def _paired(old: Sequence[Payload], new: Sequence[Payload]) -> list[Payload]:
 
 
 def _apart_s(before: Payload, after: Payload, name: str) -> float:
-    return float(abs((pd.Timestamp(after[name]) - pd.Timestamp(before[name])).total_seconds()))
+    return float(abs((datetime.fromisoformat(after[name]) - datetime.fromisoformat(before[name])).total_seconds()))
 
 
 def _kind(before: Payload, after: Payload) -> str:
