@@ -32,7 +32,7 @@ def test_the_wall_goes_through_hours_and_teams_by_itself(browser, page_path):
         assert page.locator("#wall").get_attribute("aria-pressed") == "true"
         page.clock.run_for(10_000)
         assert page.locator("#board h2").inner_text() != first
-        page.clock.run_for(20_000)  # after the three busiest hours come the teams
+        page.clock.run_for(30_000)  # after now and the three busiest hours come the teams
         team = page.evaluate("Patrol.state.team")
         assert team and page.locator("#board h2").inner_text().startswith(team)
         assert page.locator(".pill").count() > 0
@@ -87,3 +87,67 @@ def test_sentences_of_the_program_are_in_the_language_of_the_reader(browser, pag
         page.locator("#language").click()
         assert "100 rows read" in page.locator("#panel").inner_text()
         assert account.clean, account
+
+
+def at(clock, day=0):
+    return f"2026-11-{27 + day}T{clock}:00+08:00"
+
+
+@pytest.fixture
+def one_team(tmp_path):
+    """T01 leaves at 19:50, is at H01 20:00-20:15, at H02 20:30-20:40 from 20:20 on, and is back at 21:00."""
+    page = district()
+    visits = [
+        {"visit_id": "V1", "sequence": 1, "hotspot_id": "H01", "activity": "patrol", "place": "", "lon": 109.7, "lat": 38.24,
+         "arrive": at("20:00"), "start": at("20:00"), "leave": at("20:15"), "travel_s": 600, "travel_m": 900.0, "value": 1.0},
+        {"visit_id": "V2", "sequence": 2, "hotspot_id": "H02", "activity": "patrol", "place": "", "lon": 109.7, "lat": 38.24,
+         "arrive": at("20:25"), "start": at("20:30"), "leave": at("20:40"), "travel_s": 300, "travel_m": 400.0, "value": 1.0},
+    ]  # fmt: skip
+    legs = [
+        {"sequence": k, "travel_s": s, "travel_m": 1.0, "line": [[109.7, 38.24], [109.71, 38.24]]}
+        for k, s in ((1, 600), (2, 300), (3, 1200))
+    ]
+    page["teams"] = [page["teams"][0] | {"id": "T01", "point_id": "P01", "visits": visits, "legs": legs}]
+    path = tmp_path / "one.html"
+    path.write_text(render_page(page, language="en", title="x"), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("clock", "told"),
+    [
+        ("19:49", "next H01, there 20:00"),
+        ("19:50", "on the way to H01, there 20:00"),
+        ("20:00", "at H01 until 20:15"),
+        ("20:15", "next H02, there 20:25"),
+        ("20:20", "on the way to H02, there 20:25"),
+        ("20:30", "at H02 until 20:40"),
+        ("20:40", "on the way back to P01, there 21:00"),
+        ("21:00", "finished for tonight"),
+    ],
+)
+def test_tonight_a_team_s_row_says_what_it_does_now(browser, one_team, clock, told):
+    with seen_at(browser, one_team, at(clock), "lang=en&tab=teams") as (page, account):
+        assert page.locator("#panel .now").inner_text() == told
+        assert account.clean, account
+
+
+def test_on_another_night_there_is_no_now(browser, one_team):
+    with seen_at(browser, one_team, at("20:05", day=1), "lang=en&tab=teams") as (page, _):
+        assert page.locator("#panel .now").count() == 0
+
+
+def test_the_wall_begins_with_what_happens_now_in_the_district_s_clock(browser, one_team):
+    with seen_at(browser, one_team, at("20:05"), "lang=en&wall=1") as (page, account):
+        assert "20:05" in page.locator("#board").inner_text()
+        assert (
+            "T01" in page.locator("#board").inner_text() and "at H01 until 20:15" in page.locator("#board").inner_text()
+        )
+        page.clock.run_for(60_000)
+        assert account.clean, account
+
+
+def test_the_row_follows_the_clock(browser, one_team):
+    with seen_at(browser, one_team, at("20:14"), "lang=en&tab=teams") as (page, _):
+        page.clock.run_for(90_000)
+        assert page.locator("#panel .now").inner_text() == "next H02, there 20:25"

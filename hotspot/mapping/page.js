@@ -142,6 +142,8 @@ const PatrolPage = (() => {
     const painted = () => requestAnimationFrame(() => requestAnimationFrame(() => root.setAttribute("data-ready", "")));
     if (PatrolMap.streets.isLoading()) PatrolMap.streets.once("load", painted); else painted();
   }
-  return { start, refresh, classes };
+  /* Half a minute has gone by on a page of tonight: what teams do now may have changed. */
+  function minute() { if (state.tab === "teams" && !$("panel").matches(":focus-within")) list(); PatrolWall.draw(); }
+  return { start, refresh, minute, classes };
 })();
 document.addEventListener("DOMContentLoaded", PatrolPage.start); /* when the files after this one are there */

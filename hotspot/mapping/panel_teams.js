@@ -13,6 +13,8 @@
         make("b", team.id), make("span", team.name), make("time", Patrol.span(team.shift.start, team.shift.end)));
       const told = planned ? `${Patrol.counted(team.visits.length, "stops")} · ${Patrol.km(Patrol.distance(team))}`
         : team.reason ? `${t("not_in_plan")}: ${t(team.reason)}` : t("idle");
+      const now = PatrolNow.doing(team);
+      if (now) row.append(make("small", now.text, { class: "now" }));
       row.append(make("small", `${told} · ${t(team.mode)} · ${team.point_id}`));
       row.addEventListener("click", () => act.team(chosen ? "" : team.id));
       panel.append(row);
