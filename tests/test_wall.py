@@ -121,6 +121,7 @@ def one_team(tmp_path):
         ("20:00", "at H01 until 20:15"),
         ("20:15", "next H02, there 20:25"),
         ("20:20", "on the way to H02, there 20:25"),
+        ("20:25", "at H02, begins 20:30"),
         ("20:30", "at H02 until 20:40"),
         ("20:40", "on the way back to P01, there 21:00"),
         ("21:00", "finished for tonight"),

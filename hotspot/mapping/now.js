@@ -23,7 +23,8 @@ const PatrolNow = (() => {
     for (const visit of team.visits) {
       const leaves = at(visit.arrive) - 1000 * visit.travel_s;
       if (now < leaves) return { text: fill("now_next", visit.hotspot_id, clock(visit.arrive)), next: leaves };
-      if (now < at(visit.start)) return { text: fill("now_way", visit.hotspot_id, clock(visit.arrive)), next: at(visit.start) };
+      if (now < at(visit.arrive)) return { text: fill("now_way", visit.hotspot_id, clock(visit.arrive)), next: at(visit.arrive) };
+      if (now < at(visit.start)) return { text: fill("now_wait", visit.hotspot_id, clock(visit.start)), next: at(visit.start) };
       if (now < at(visit.leave)) return { text: fill("now_at", visit.hotspot_id, clock(visit.leave)), next: at(visit.leave) };
     }
     const home = Patrol.back(team);
