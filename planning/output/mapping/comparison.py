@@ -99,7 +99,9 @@ def _figures(page: Mapping[str, Any]) -> Payload:
 
 
 def _load(team: Mapping[str, Any]) -> Payload:
-    stays = [datetime.fromisoformat(visit["leave"]) - datetime.fromisoformat(visit["start"]) for visit in team["visits"]]
+    stays = [
+        datetime.fromisoformat(visit["leave"]) - datetime.fromisoformat(visit["start"]) for visit in team["visits"]
+    ]
     return {
         "stops": len(stays),
         "stay_min": round(sum(stay.total_seconds() for stay in stays) / 60, 1),
