@@ -152,3 +152,31 @@ def test_the_row_follows_the_clock(browser, one_team):
     with seen_at(browser, one_team, at("20:14"), "lang=en&tab=teams") as (page, _):
         page.clock.run_for(90_000)
         assert page.locator("#panel .now").inner_text() == "next H02, there 20:25"
+
+
+PLACES = """() => Object.values(PatrolMap.map._layers).filter((l) => l.options?.icon?.options.html?.className === "mark where")
+  .map((l) => [l.options.icon.options.html.textContent, l.getLatLng().lng, l.getLatLng().lat])"""
+
+
+@pytest.mark.parametrize(("clock", "lon"), [("19:55", 109.705), ("20:05", 109.7), ("20:45", 109.7025), ("21:05", None)])
+def test_the_map_shows_where_a_team_is_by_the_plan(browser, one_team, clock, lon):
+    """Halfway out, at its stop, a quarter of its way back; then it is home and no longer shown."""
+    with seen_at(browser, one_team, at(clock), "lang=en") as (page, account):
+        found = page.evaluate(PLACES)
+        assert found == ([["T01", pytest.approx(lon), pytest.approx(38.24)]] if lon else [])
+        assert account.clean, account
+
+
+def test_a_sign_moves_on_with_the_clock_and_leads_to_its_team(browser, one_team):
+    with seen_at(browser, one_team, at("19:55"), "lang=en") as (page, account):
+        page.clock.run_for(4 * 60_000)
+        ((_, lon, _),) = page.evaluate(PLACES)
+        assert lon == pytest.approx(109.709)
+        page.locator(".mark.where:not(.key *)").first.click()
+        assert page.evaluate("Patrol.state.team") == "T01"
+        assert account.clean, account
+
+
+def test_a_page_of_a_night_that_is_over_has_no_such_layer(browser, one_team):
+    with seen_at(browser, one_team, at("20:05", day=1), "lang=en") as (page, _):
+        assert page.locator("[data-layer=where]").count() == 0 and page.evaluate(PLACES) == []

@@ -144,6 +144,6 @@ const PatrolPage = (() => {
   }
   /* Half a minute has gone by on a page of tonight: what teams do now may have changed. */
   function minute() { if (state.tab === "teams" && !$("panel").matches(":focus-within")) list(); PatrolWall.draw(); }
-  return { start, refresh, minute, classes };
+  return { start, refresh, minute, act, classes };
 })();
 document.addEventListener("DOMContentLoaded", PatrolPage.start); /* when the files after this one are there */

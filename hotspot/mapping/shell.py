@@ -29,7 +29,8 @@ from hotspot.wording import in_language
 HERE = Path(__file__).resolve().parent
 SCRIPTS = (
     "base.js", "streets.js", "drawing.js", "paper.js", "now.js", "panels.js", "panel_teams.js", "panel_hotspots.js",
-    "panel_times.js", "panel_unserved.js", "panel_comparison.js", "panel_events.js", "panel_about.js", "page.js", "wall.js",
+    "panel_times.js", "panel_unserved.js", "panel_comparison.js", "panel_events.js", "panel_about.js", "where.js",
+    "page.js", "wall.js",
 )  # fmt: skip # in this order: each uses those before it
 VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'  # folium's keeps people from zooming
 EMPTY: dict[str, Any] = {
