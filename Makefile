@@ -32,6 +32,7 @@ layers: .venv/.ready ## import-linter: the direction of the house
 	$(BIN)/lint-imports
 
 unit: .venv/.ready   ## pytest with doctests and the browser tests
+	bash .ci/test-packages
 	$(BIN)/pytest
 
 faults: .venv/.ready ## every bad input and hard moment by its id, and whether its test passes

@@ -77,6 +77,9 @@ def make_demands(
             rows.append((spot.hotspot_id, spot.activity, earliest, latest, dwell.total_seconds(), value, stop))
     rows.sort(key=lambda row: (row[0], row[2]))
     frame = gpd.GeoDataFrame(rows, columns=[*COLUMNS[1:], "geometry"], geometry="geometry", crs=spots.risk.grid.crs)
+    if not rows:  # columns of nothing have no type of their own, and times are reckoned with
+        times = dict.fromkeys(("window_start", "window_end"), pd.DatetimeTZDtype("us", start.tz))
+        frame = frame.astype(times | dict.fromkeys(("dwell_s", "value"), "float64"))
     visit = frame.groupby("hotspot_id").cumcount() + 1
     frame.insert(0, "demand_id", frame["hotspot_id"] + "-" + visit.astype(str))
     return frame

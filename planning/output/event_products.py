@@ -195,7 +195,10 @@ def lost_table(facts: EventFacts, plan: Plan) -> pd.DataFrame:
     first = facts.found.duties.drop_duplicates("team_id")
     lost = lost_visits(facts.before, plan, dict(zip(first["team_id"], first["event_id"], strict=True)))
     visits = pd.DataFrame(visits_table(facts.before)[VISIT_COLUMNS])
-    return visits.merge(lost, on="visit_id", validate="one_to_one")
+    # without a visit neither table tells of what type its ids are
+    return visits.astype({"visit_id": "str"}).merge(
+        lost.astype({"visit_id": "str"}), on="visit_id", validate="one_to_one"
+    )
 
 
 def write_event_products(folder: Path, plan: Plan, facts: EventFacts) -> str:
