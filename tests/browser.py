@@ -66,7 +66,7 @@ def chromium() -> Iterator[object]:
 
 
 @contextmanager
-def opened(browser, path, *, view="", size=(1280, 800), ready=True, now=None):
+def opened(browser, path, *, view="", size=(1280, 800), ready=True, now=None, init=""):
     """A page from disk at `#view`, with its account. Every request that leaves the disk is noted and refused.
 
     `now` is the moment that the page's clock shows when it opens; with it `page.clock` can move time on.
@@ -89,7 +89,7 @@ def opened(browser, path, *, view="", size=(1280, 800), ready=True, now=None):
     )
     page.on("pageerror", lambda error: account.errors.append(f"{error}"))
     page.on("websocket", lambda socket: account.requests.append(socket.url))
-    page.add_init_script(LISTEN)
+    page.add_init_script(LISTEN + init)
     if now is not None:
         page.clock.install(time=now)
     page.goto(Path(path).as_uri() + ("#" + view if view else ""))

@@ -2,7 +2,7 @@
 /* What every part of the page shares: the data, the words, the state kept in the address, and small helpers.
    Texts of the data reach the page through textContent and setAttribute only. */
 const Patrol = (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
+  const { data } = PatrolData;
   const catalogue = JSON.parse(document.getElementById("words").textContent);
   const root = document.documentElement;
   const tabs = []; /* filled by the panels, in their order */
@@ -12,7 +12,7 @@ const Patrol = (() => {
 
   const t = (key) => own(catalogue[state.lang], key) ?? String(key);
   /* A text of the data in the reader's language, where it has more than one. */
-  const said = (text) => (text !== null && typeof text === "object" ? text[state.lang] ?? text.en ?? "" : text ?? "");
+  const said = (text) => PatrolData.text(text !== null && typeof text === "object" ? text[state.lang] ?? text.en ?? "" : text ?? "");
   /* 1 stop, 2 stops: the catalogue has `stops_one` where the singular differs. */
   const placeOf = (visit) => said(visit.place_in ?? visit.place);
   const counted = (count, key) => `${count} ${t(count === 1 && own(catalogue[state.lang], key + "_one") ? key + "_one" : key)}`;

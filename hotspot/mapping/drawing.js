@@ -68,10 +68,14 @@ const PatrolMap = (() => {
       make("div", spot.windows.map((w) => Patrol.dayAndSpan(w.start, w.end)).join(" · "), { class: "soft" }));
   }
 
+  const looks = [];
   function drawHour() {
     const ramp = Patrol.ramp(), edge = Patrol.colour("edge"), accent = Patrol.colour("accent"), fill = Number(Patrol.colour("fill"));
     data.hotspots.forEach((spot, i) => {
       const chosen = spot.id === state.spot;
+      const look = `${state.theme} ${chosen} ${Patrol.classOf(spot.hourly[state.hour] ?? 0, Patrol.edges)}`;
+      if (looks[i] === look) return; /* of thousands few change from one hour to the next */
+      looks[i] = look;
       polygons[i].setStyle({ fillColor: ramp[Patrol.classOf(spot.hourly[state.hour] ?? 0, Patrol.edges)], fillOpacity: fill,
         color: chosen ? accent : edge, weight: chosen ? 4 : 1.5, dashArray: Patrol.isWide(spot) ? "6 5" : null });
       if (chosen) polygons[i].bringToFront();

@@ -25,7 +25,8 @@ const PatrolPage = (() => {
   }
 
   function classes() {
-    const most = Patrol.most, digits = most >= 10 ? 0 : most >= 1 ? 1 : most >= 0.1 ? 2 : 3, bounds = [0, ...Patrol.edges, most];
+    const most = Patrol.most, bounds = [0, ...Patrol.edges, most];
+    const digits = [0, 1, 2, 3].find((n) => new Set(bounds.map((bound) => Patrol.fixed(bound, n))).size === bounds.length) ?? 4;
     return bounds.slice(1).map((high, k) => (most > 0 ? `${Patrol.fixed(bounds[k], digits)}–${Patrol.fixed(high, digits)}` : "–"));
   }
   function heading() {

@@ -26,7 +26,7 @@
     const told = [[t("rank"), spot.rank], [t("expected"), `${Patrol.fixed(spot.expected)} (${t("interval")} ${Patrol.interval(spot)})`], [t("observed"), spot.observed],
       [t("p_value"), Patrol.pValue(spot.p_value)], [t("mix"), mix.join(" · ")]];
     if (data.plan) told.push([t("visited_by"), visits.join(" · ") || t("nobody")]);
-    return make("div", null, { class: "more" }, make("b", t("why")), make("p", spot.explanation?.[state.lang] ?? ""), pairs(told));
+    return make("div", null, { class: "more" }, make("b", t("why")), make("p", Patrol.said(spot.explanation)), pairs(told));
   }
 
   PatrolPanels.add("hotspots", hotspots, { count: data.hotspots.length });

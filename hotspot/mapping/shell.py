@@ -23,12 +23,12 @@ import xstatic.pkg.leaflet
 
 from hotspot.errors import ConfigError, OutputError
 from hotspot.mapping.catalogue import HTML_LANG, LANGUAGES, words
-from hotspot.mapping.encode import packed_streets
+from hotspot.mapping.encode import packed_page
 from hotspot.wording import in_language
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = (
-    "base.js", "streets.js", "drawing.js", "paper.js", "now.js", "panels.js", "panel_teams.js", "panel_hotspots.js",
+    "decode.js", "base.js", "streets.js", "drawing.js", "paper.js", "now.js", "panels.js", "panel_teams.js", "panel_hotspots.js",
     "panel_times.js", "panel_unserved.js", "panel_comparison.js", "panel_events.js", "panel_about.js", "where.js",
     "page.js", "wall.js",
 )  # fmt: skip # in this order: each uses those before it
@@ -58,8 +58,7 @@ def render_page(payload: Mapping[str, Any], *, language: str, title: str) -> str
     if language not in LANGUAGES:
         raise ConfigError(f"language {language!r} is unknown; fix: use one of {', '.join(LANGUAGES)}")
     data = EMPTY | dict(payload) | {"language": language, "title": title}
-    data["streets"] = packed_streets(data["streets"])
-    data |= _in_both_languages(data)
+    data = packed_page(data | _in_both_languages(data))
     blocks = _json_block("data", data) + _json_block("words", {name: words(name) for name in LANGUAGES})
     head = f"<title>{markup.escape(title)}</title>"
     page = shell().replace("<!--title-->", head, 1).replace("<!--data-->", blocks, 1)

@@ -3,10 +3,10 @@
 const PatrolStreets = (() => {
   const Z = 14, TILES = 2 ** Z, MINOR_FROM = 13;
 
-  /* Places as x, y in tiles of zoom 14, flat: [x0, y0, x1, y1, ...]. */
-  function decoded(flat) {
+  /* Places as x, y in tiles of zoom 14, flat: [x0, y0, x1, y1, ...]; `from` is where the line before began. */
+  function decoded(flat, from) {
     const line = new Float64Array(flat.length);
-    let x = 0, y = 0;
+    let [x, y] = from;
     for (let i = 0; i < flat.length; i += 2) {
       x += flat[i]; y += flat[i + 1];
       const sine = Math.sin((y / 1e5) * Math.PI / 180);
@@ -14,6 +14,12 @@ const PatrolStreets = (() => {
       line[i + 1] = (0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI)) * TILES;
     }
     return line;
+  }
+
+  /* Each line begins where the one before began, and some steps on. */
+  function decodedAll(all) {
+    const from = [0, 0];
+    return all.map((flat) => { const line = decoded(flat, from); if (flat.length) { from[0] += flat[0]; from[1] += flat[1]; } return line; });
   }
 
   function indexed(lines) {
@@ -35,7 +41,7 @@ const PatrolStreets = (() => {
 
   /* A Leaflet layer; `colours()` gives [major, minor] when a tile is drawn, so redraw() follows the theme. */
   function layer(packed, colours) {
-    const lines = packed.lines.map(decoded), index = indexed(lines);
+    const lines = decodedAll(packed.lines), index = indexed(lines);
     const near = (west, north, east, south) => {
       const found = new Set();
       for (let x = Math.floor(west); x <= Math.floor(east); x++)
@@ -75,12 +81,7 @@ const PatrolStreets = (() => {
 
   /* The major streets as lists of [lon, lat], for the picture that is printed. */
   function major(packed) {
-    return packed.lines.filter((_, i) => packed.class[i] === 0).map((flat) => {
-      let x = 0, y = 0;
-      const line = [];
-      for (let i = 0; i < flat.length; i += 2) { x += flat[i]; y += flat[i + 1]; line.push([x / 1e5, y / 1e5]); }
-      return line;
-    });
+    return PatrolData.lines(packed.lines).filter((_, i) => packed.class[i] === 0);
   }
   return { layer, major };
 })();
