@@ -8,7 +8,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 SCRIPTS = [
-    "forecast.py", "intake.py", "orienteering.py", "patrol_scale.py", "pipeline.py", "statistics.py", "streets.py",
+    "forecast.py", "intake.py", "orienteering.py", "page.py", "patrol_scale.py", "pipeline.py", "statistics.py", "streets.py",
 ]  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def packed_page(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _packed_spot(spot: Mapping[str, Any], templates: dict[str, int]) -> dict[str, Any]:
-    told = {"rings": packed_lines(spot["rings"]), "hourly": packed_numbers(spot["hourly"])}
+    told: dict[str, Any] = {"rings": packed_lines(spot["rings"]), "hourly": packed_numbers(spot["hourly"])}
     if "calendar" in spot:
         told["calendar"] = packed_numbers([value for day in spot["calendar"] for value in day])
     if "explanation" in spot:
