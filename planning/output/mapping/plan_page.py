@@ -31,6 +31,7 @@ from planning.problem import World
 from planning.release import __version__
 
 MOST_CELLS = 200  # of the worthiest; a page with every cell would hide the hotspots it is about
+CATCHMENT_SAMPLES = 12_000  # of a city's streets: finer borders than a page can show would take half a second more
 MAJOR = {"motorway", "trunk", "primary", "secondary", "tertiary"}
 Payload = dict[str, Any]
 
@@ -207,7 +208,8 @@ def _catchments(world: World) -> Payload:
         return {"mode": mode, "points": []}
     places = world.place_snaps[name].take(range(len(world.points)))
     within = shapely.union_all(world.hotspots.risk.grid.cells.geometry.to_numpy())
-    frame = catchments(world.networks[name], places, within=within).frame.to_crs("EPSG:4326")
+    step_m = max(40.0, float(world.networks[name].length_m.sum()) / CATCHMENT_SAMPLES)
+    frame = catchments(world.networks[name], places, within=within, step_m=step_m).frame.to_crs("EPSG:4326")
     return {
         "mode": mode,
         "points": [
@@ -242,7 +244,7 @@ def _streets(streets: Streets | None) -> Payload:
     if not major.any():  # without classes every street is as good as any other
         major = pd.Series(True, index=edges.index)
     names = edges["name"].fillna("").astype(str).tolist() if "name" in edges else [""] * len(edges)
-    return {"lines": [_path(line) for line in lines], "class": [0 if m else 1 for m in major], "names": names}
+    return {"lines": _paths(lines), "class": [0 if m else 1 for m in major], "names": names}
 
 
 def _model_told(risk: Risk) -> str:
@@ -297,6 +299,13 @@ def _hotspots(spots: Hotspots, hours: npt.NDArray[np.int64]) -> list[Payload]:
 
 def short(values: npt.NDArray[np.float64]) -> list[float]:
     return [round(float(value), 4) for value in values]
+
+
+def _paths(lines: gpd.GeoSeries) -> list[list[list[float]]]:
+    """Every line as `_path` tells it, all at once: a city has tens of thousands."""
+    places = np.round(shapely.get_coordinates(lines.to_numpy()), 5).tolist()
+    ends = np.cumsum(shapely.get_num_coordinates(lines.to_numpy())).tolist()
+    return [places[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
 
 def _path(line: shapely.LineString) -> list[list[float]]:
