@@ -11,6 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from hotspot.mapping.situation_page import Payload
 from hotspot.reading.encoding import sha256_of
 from hotspot.tables import write_csv
 from planning.event_levels import LevelRow
@@ -19,7 +20,7 @@ from planning.operations.event_staffing import EventStaffing
 from planning.output.exports import write_geojson
 from planning.output.mapping.comparison import compare_pages
 from planning.output.mapping.event_page import events_payload
-from planning.output.mapping.plan_page import Payload, plan_payload
+from planning.output.mapping.plan_page import plan_payload
 from planning.output.place_names import place_columns
 from planning.output.products import RunFacts, input_entries, moved_out, write_plan_products
 from planning.output.tables import VISIT_COLUMNS, tabulate, visits_table

@@ -17,6 +17,7 @@ import pandas as pd
 from hotspot.forecasting.risk import Risk
 from hotspot.hotspots import Hotspots
 from hotspot.mapping import render_page
+from hotspot.mapping.situation_page import Payload, situation_payload
 from hotspot.reading.encoding import sha256_of
 from hotspot.situation import situation
 from hotspot.tables import write_csv
@@ -26,7 +27,7 @@ from planning.inputs import Inputs, conditions_of
 from planning.network import Conditions
 from planning.operations.night import night_of, save_night
 from planning.output.exports import write_geojson, write_geoparquet, write_gpkg
-from planning.output.mapping.plan_page import Payload, closures_payload, plan_payload, situation_payload
+from planning.output.mapping.plan_page import closures_payload, plan_payload
 from planning.output.pdf_sheets import write_pdfs
 from planning.output.plan_exports import write_plan_exports
 from planning.output.sheets import write_sheets
@@ -235,7 +236,7 @@ def write_hotspot_products(folder: Path, facts: RunFacts) -> None:
     payload = situation_payload(
         facts.spots,
         areas=facts.inputs.areas,
-        streets=facts.inputs.streets,
+        edges=facts.inputs.streets.edges,
         points=facts.inputs.points,
         window=facts.window,
         facts=told,

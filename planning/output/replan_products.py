@@ -18,6 +18,7 @@ import pandas as pd
 
 from hotspot.forecasting.risk import cell_hours
 from hotspot.incidents import Incidents
+from hotspot.mapping.situation_page import Payload, rings_of, short
 from hotspot.tables import write_csv
 from planning.config import Config
 from planning.operations.night import Night, link_or_copy, save_night
@@ -25,7 +26,7 @@ from planning.operations.renewal import Renewal, hourly_of
 from planning.operations.replanning import ABSENT, Rest, Standing, change_lines
 from planning.output.exports import collection, feature_lines, write_geojson, write_gpkg
 from planning.output.mapping.comparison import compare_pages
-from planning.output.mapping.plan_page import Payload, closures_payload, legs_payload, rings_of, short
+from planning.output.mapping.plan_page import closures_payload, legs_payload
 from planning.output.pdf_sheets import write_pdfs
 from planning.output.place_names import place_columns
 from planning.output.plan_exports import write_plan_exports

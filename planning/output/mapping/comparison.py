@@ -13,9 +13,9 @@ import shapely
 
 from hotspot.errors import ConfigError, OutputError
 from hotspot.mapping import render_page
+from hotspot.mapping.situation_page import Payload
 from planning.output.runs import require_whole
 
-Payload = dict[str, Any]
 SAME_TIME_S = 60.0  # a visit that moves by less is kept
 LEAST_OVERLAP = 0.5  # of the smaller of two hotspots, from which on they are one place
 

@@ -8,7 +8,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from planning.output.mapping.plan_page import Payload
+from hotspot.mapping.situation_page import Payload
 
 DUTY_COLUMNS = ("team_id", "members", "roles", "leave_point", "arrive", "start", "end", "back")
 LOST_COLUMNS = ("team_id", "hotspot_id", "activity", "start", "leave", "value", "why", "event_id")

@@ -11,17 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import shapely
 
 from hotspot.areas import Areas
 from hotspot.errors import OutputError
-from hotspot.forecasting.risk import Risk
-from hotspot.hotspots import Hotspots, addresses_in
 from hotspot.mapping import render_page
-from hotspot.mapping.explanation import explanation_text
+from hotspot.mapping.situation_page import Payload, path_of, rings_of, situation_payload
 from planning.network import Closures, Streets, catchments
 from planning.output.place_names import place_columns
 from planning.output.runs import MANIFEST, verify, write_manifest
@@ -30,43 +26,7 @@ from planning.plan import Plan
 from planning.problem import World
 from planning.release import __version__
 
-MOST_CELLS = 200  # of the worthiest; a page with every cell would hide the hotspots it is about
 CATCHMENT_SAMPLES = 12_000  # of a city's streets: finer borders than a page can show would take half a second more
-MAJOR = {"motorway", "trunk", "primary", "secondary", "tertiary"}
-Payload = dict[str, Any]
-
-
-def situation_payload(
-    spots: Hotspots,
-    *,
-    areas: Areas | None = None,
-    streets: Streets | None = None,
-    points: gpd.GeoDataFrame | None = None,
-    window: tuple[pd.Timestamp, pd.Timestamp] | None = None,
-    facts: Mapping[str, Any] | None = None,
-) -> Payload:
-    """What a page needs to show hotspots: JSON-able, places in WGS-84, times ISO 8601 with offset."""
-    risk = spots.risk
-    start, end = window or (risk.starts[0], risk.starts[-1] + pd.Timedelta(hours=1))
-    hours = np.flatnonzero((risk.starts >= start.floor("h")) & (risk.starts < end))
-    return {
-        "kind": "situation",
-        "timezone": str(risk.starts.tz),
-        "window": {"start": start.isoformat(), "end": end.isoformat()},
-        "as_of": risk.as_of.isoformat(),
-        "model": _model_told(risk),
-        "plan": None,
-        "hours": [start.isoformat() for start in risk.starts[hours]],
-        "areas": {"features": _areas(areas)},
-        "streets": _streets(streets),
-        "cells": _cells(spots, hours),
-        "hotspots": _hotspots(spots, hours),
-        "points": _points(points),
-        "teams": [],
-        "unserved": [],
-        "statistics": {},
-        **(facts or {}),
-    }
 
 
 def plan_payload(
@@ -82,7 +42,7 @@ def plan_payload(
     if world is None:
         raise ValueError("this plan has no streets or hotspots; fix: make its problem with build_problem")
     payload = situation_payload(
-        world.hotspots, areas=areas, streets=world.streets, points=world.points, window=window, facts=facts
+        world.hotspots, areas=areas, edges=world.streets.edges, points=world.points, window=window, facts=facts
     )
     language = payload.get("language", "zh")
     teams = _teams(plan, tables, place_columns(world.streets, tables.visits.geometry, language=language))
@@ -161,7 +121,7 @@ def legs_payload(legs: gpd.GeoDataFrame) -> dict[str, list[Payload]]:
     by_team: dict[str, list[Payload]] = {}
     for leg, line in zip(legs.itertuples(), legs.geometry.to_crs("EPSG:4326"), strict=True):
         told = {"sequence": int(leg.sequence), "travel_s": int(leg.travel_s), "travel_m": float(leg.travel_m)}
-        by_team.setdefault(str(leg.team_id), []).append(told | {"line": _path(line)})
+        by_team.setdefault(str(leg.team_id), []).append(told | {"line": path_of(line)})
     return by_team
 
 
@@ -177,7 +137,7 @@ def closures_payload(
     lines = streets.edges.geometry.iloc[[edge for _, edge in rows]].to_crs("EPSG:4326")
     return [
         {
-            "line": _path(line),
+            "line": path_of(line),
             "reason": closures.label(row),
             "modes": list(frame["modes"].iloc[row]),
             **{
@@ -187,15 +147,6 @@ def closures_payload(
             },
         }
         for (row, _), line in zip(rows, lines, strict=True)
-    ]
-
-
-def _points(points: gpd.GeoDataFrame | None) -> list[Payload]:
-    if points is None:
-        return []
-    return [
-        {"id": p.id, "name": p.name, "kind": p.kind, "lon": float(p.lon), "lat": float(p.lat), "teams": []}
-        for p in points[["id", "name", "kind", "lon", "lat"]].itertuples(index=False)
     ]
 
 
@@ -222,100 +173,6 @@ def _catchments(world: World) -> Payload:
             for row in frame.itertuples()
         ],
     }
-
-
-def _areas(areas: Areas | None) -> list[Payload]:
-    if areas is None:
-        return []
-    frame = areas.frame.to_crs("EPSG:4326")
-    shapes = shapely.simplify(frame.geometry.to_numpy(), 2e-5)
-    return [
-        {"id": area.id, "name": area.name, "street": area.street, "rings": rings_of(shape)}
-        for area, shape in zip(frame[["id", "name", "street"]].itertuples(index=False), shapes, strict=True)
-    ]
-
-
-def _streets(streets: Streets | None) -> Payload:
-    if streets is None:
-        return {"lines": [], "class": [], "names": []}
-    edges = streets.edges.drop_duplicates("edge_id") if "edge_id" in streets.edges else streets.edges
-    lines = edges.geometry.to_crs("EPSG:4326")
-    major = edges["highway"].isin(MAJOR) if "highway" in edges else pd.Series(False, index=edges.index)
-    if not major.any():  # without classes every street is as good as any other
-        major = pd.Series(True, index=edges.index)
-    names = edges["name"].fillna("").astype(str).tolist() if "name" in edges else [""] * len(edges)
-    return {"lines": _paths(lines), "class": [0 if m else 1 for m in major], "names": names}
-
-
-def _model_told(risk: Risk) -> str:
-    """The model's name, and what it gained over long-run counts where it was chosen."""
-    if risk.choice is None or risk.choice.over_long_run is None:
-        return risk.model
-    gain, lower, upper = risk.choice.over_long_run
-    return f"{risk.model} ({gain:+.3f} [{lower:+.3f}, {upper:+.3f}] nat / {risk.choice.weeks} w)"
-
-
-def _cells(spots: Hotspots, hours: npt.NDArray[np.int64]) -> Payload:
-    risk = spots.risk
-    worth = risk.expected[:, hours].sum(axis=1)
-    shown = np.sort(np.lexsort((np.arange(len(worth)), -worth))[:MOST_CELLS])
-    shown = shown[worth[shown] > 0]
-    # a cell alone could tell what a withheld hotspot would have told
-    least = int(spots.parameters.get("least_addresses", 0))
-    shown = shown[[addresses_in(risk, np.array([cell])) >= least for cell in shown]] if least else shown
-    shapes = risk.grid.cells.geometry.iloc[shown].to_crs("EPSG:4326")
-    names = risk.grid.cells["cell_id"].iloc[shown]
-    return {
-        "rings": {name: rings_of(shape)[0] for name, shape in zip(names, shapes, strict=True)},
-        "risk": {name: short(risk.expected[c, hours]) for name, c in zip(names, shown, strict=True)},
-    }
-
-
-def _hotspots(spots: Hotspots, hours: npt.NDArray[np.int64]) -> list[Payload]:
-    shapes = spots.frame.geometry.to_crs("EPSG:4326")
-    estimate = spots.risk.estimate
-    rows = []
-    for k, (spot, shape) in enumerate(zip(spots.frame.itertuples(), shapes, strict=True)):
-        cells = spots.cells[k]
-        week = estimate.per_week[cells] @ estimate.profile[cells]
-        rows.append(
-            {
-                "id": spot.hotspot_id,
-                "rank": int(spot.rank),
-                "rings": rings_of(shape),
-                "windows": [{"start": a.isoformat(), "end": b.isoformat()} for a, b in spot.windows],
-                **{name: round(float(getattr(spot, name)), 4) for name in ("expected", "lower", "upper")},
-                "observed": int(spot.observed),
-                "activity": spot.activity,
-                "category_mix": {name: round(share, 4) for name, share in spot.category_mix.items()},
-                "p_value": float(f"{spot.p_value:.3g}"),
-                "explanation": explanation_text(spot.explanation, spot.expected),
-                "hourly": short(spots.hourly[k, hours]),
-                "calendar": [short(day) for day in week.reshape(7, 24)],
-            }
-        )
-    return rows
-
-
-def short(values: npt.NDArray[np.float64]) -> list[float]:
-    return [round(float(value), 4) for value in values]
-
-
-def _paths(lines: gpd.GeoSeries) -> list[list[list[float]]]:
-    """Every line as `_path` tells it, all at once: a city has tens of thousands."""
-    places = np.round(shapely.get_coordinates(lines.to_numpy()), 5).tolist()
-    ends = np.cumsum(shapely.get_num_coordinates(lines.to_numpy())).tolist()
-    return [places[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
-
-
-def _path(line: shapely.LineString) -> list[list[float]]:
-    return [[round(x, 5), round(y, 5)] for x, y in shapely.get_coordinates(line).tolist()]
-
-
-def rings_of(shape: shapely.Polygon | shapely.MultiPolygon) -> list[list[list[float]]]:
-    """Outer rings first to last, each followed by its holes."""
-    polygons: Sequence[shapely.Polygon] = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
-    return [_path(ring) for polygon in polygons for ring in (polygon.exterior, *polygon.interiors)]
 
 
 def redraw_map(run: str | Path) -> Path:
