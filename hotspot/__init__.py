@@ -4,6 +4,7 @@ Knows places and times, never persons; knows nothing of teams or routes.
 """
 
 import logging
+from typing import TYPE_CHECKING, Any
 
 from hotspot.areas import Areas, read_areas
 from hotspot.backtesting import Backtest, backtest
@@ -30,6 +31,9 @@ from hotspot.statistics.scan import ScanCluster, scan_permutation, scan_poisson
 from hotspot.statistics.sensitivity import cell_sensitivity
 from hotspot.statistics.st_clusters import hdbscan, st_dbscan
 from hotspot.units import UnitCube, count_by_unit, hexagons
+
+if TYPE_CHECKING:
+    from hotspot.mapping.situation_page import save_situation
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
@@ -83,6 +87,7 @@ __all__ = [
     "read_areas",
     "read_calendar",
     "read_incidents",
+    "save_situation",
     "scan_permutation",
     "scan_poisson",
     "select_hotspots",
@@ -90,3 +95,12 @@ __all__ = [
     "st_dbscan",
     "wdd",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The page's makers are imported when they are asked for: statistics don't wait for folium."""
+    if name == "save_situation":
+        from hotspot.mapping.situation_page import save_situation
+
+        return save_situation
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -46,10 +46,12 @@ class Trend:
         """One line for people."""
         if self.reason:
             return f"no trend: {self.reason}"
-        row = self.frame.iloc[0]
-        told = f"last {self.weeks} weeks: {row['recent']} incidents, a year before {row['before']}"
-        within = ", within chance" if row["within_chance"] else ""
-        return f"{told}, ratio {row['ratio']:.2f} [{row['lower']:.2f}, {row['upper']:.2f}]{within}"
+        recent, before, ratio, lower, upper, within = self.frame.iloc[0][
+            ["recent", "before", "ratio", "lower", "upper", "within_chance"]
+        ]
+        told = f"{ratio:.2f} [{lower:.2f}, {upper:.2f}]"
+        last = f"last {self.weeks} weeks: {recent} incidents, a year before {before}, ratio {told}"
+        return f"{last}, within chance" if within else last
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: NaN and infinity become None."""
@@ -72,7 +74,7 @@ def trend_of(
     table = incidents.before(as_of).table
     used = (table["source"] != "patrol").to_numpy()
     if categories is not None:
-        used &= table["category"].isin(list(categories)).to_numpy()
+        used = used & table["category"].isin(list(categories)).to_numpy()
     table = table[used]
     age_days = (as_of - table["time"]).dt.total_seconds().to_numpy() / 86_400.0
     seen_days = float(age_days.max(initial=0.0))

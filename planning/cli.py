@@ -57,6 +57,9 @@ EffortOption = Annotated[Effort, typer.Option("--effort", help="work of risk mod
 Force = Annotated[bool, typer.Option("--force", help="replace a finished run of the same name")]
 Strict = Annotated[bool, typer.Option("--strict", help="a single bad incident row rejects the input")]
 Json = Annotated[bool, typer.Option("--json", help="the result as JSON on standard output")]
+Previous = Annotated[
+    Path | None, typer.Option("--previous", metavar="RUN", help="an earlier run: the page tells what changed")
+]
 
 
 @app.callback()
@@ -131,6 +134,7 @@ def hotspots(
     out: Out,
     as_of: Annotated[str, typer.Option("--as-of", help="first instant the forecast may not see")],
     horizon: Annotated[str, typer.Option("--horizon", help="length of the forecast, such as 7D")] = "7D",
+    previous: Previous = None,
     effort: EffortOption = Effort.normal,
     force: Force = False,
     strict: Strict = False,
@@ -140,7 +144,15 @@ def hotspots(
     from planning.pipeline import run_hotspots
 
     run = run_hotspots(
-        config, out=out, as_of=as_of, horizon=horizon, effort=effort.value, force=force, strict=strict, progress=_say
+        config,
+        out=out,
+        as_of=as_of,
+        horizon=horizon,
+        previous=previous,
+        effort=effort.value,
+        force=force,
+        strict=strict,
+        progress=_say,
     )
     _tell(run.manifest, run.lines, as_json)
 
@@ -174,6 +186,7 @@ def plan(
     out: Out,
     date: Annotated[str, typer.Option("--date", help="local date of the shifts, YYYY-MM-DD")],
     as_of: Annotated[str | None, typer.Option("--as-of", help="default: local start of the date")] = None,
+    previous: Previous = None,
     seed: Seed = 0,
     effort: EffortOption = Effort.normal,
     force: Force = False,
@@ -181,17 +194,17 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """The main job: hotspots -> demands -> routes -> map, sheets, tables."""
-    _plan(config, date, out, as_of, seed, effort, force, strict, as_json, command="plan")
+    _plan(config, date, out, as_of, seed, effort, force, strict, as_json, command="plan", previous=previous)
 
 
 def _plan(
     config: Path, date: str, out: Path, as_of: str | None, seed: int, effort: Effort, force: bool, strict: bool,
-    as_json: bool, *, command: str,
+    as_json: bool, *, command: str, previous: Path | None = None,
 ) -> None:  # fmt: skip
     from planning.pipeline import run_plan
 
     run = run_plan(
-        config, date=date, out=out, as_of=as_of, seed=seed, effort=effort.value, force=force, strict=strict,
+        config, date=date, out=out, as_of=as_of, previous=previous, seed=seed, effort=effort.value, force=force, strict=strict,
         command=command, progress=_say,
     )  # fmt: skip
     _tell(run.manifest, run.lines, as_json)

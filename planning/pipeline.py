@@ -25,6 +25,7 @@ from planning.config import Config, read_config
 from planning.force import shift_interval
 from planning.inputs import Inputs, conditions_of, read_inputs
 from planning.output.backtest_products import BacktestFacts, write_backtest_products
+from planning.output.mapping.comparison import earlier_page
 from planning.output.pdf_sheets import require_pdf
 from planning.output.products import RunFacts, write_hotspot_products, write_plan_products
 from planning.output.runs import run_folder, write_manifest
@@ -68,6 +69,7 @@ def run_plan(
     date: str,
     out: Path,
     as_of: str | None = None,
+    previous: Path | None = None,
     seed: int = 0,
     effort: str = "normal",
     force: bool = False,
@@ -77,12 +79,14 @@ def run_plan(
 ) -> Run:
     """Plan one date's shifts and write the run folder `out`, whole or not at all.
 
-    `as_of` defaults to the local start of `date`. Raises ConfigError, InputError (inputs), PlanError (the plan breaks
-    a rule, which is our fault), OutputError (`out` can't be written or exists).
+    `as_of` defaults to the local start of `date`. The page compares the plan with that of the run `previous`. Raises
+    ConfigError, InputError (inputs), PlanError (the plan breaks a rule, which is our fault), OutputError (`out` can't be
+    written or exists).
     """
     config = read_config(config_path)
     require_pdf(config)
     cutoff, day = instants_of(config, as_of, date)
+    earlier = _earlier(previous, config, cutoff, plan=True)
     watch = Stopwatch(progress)
     with run_folder(out, force=force) as folder:
         with watch.stage("read"):
@@ -98,7 +102,9 @@ def run_plan(
             problem = problem_of(spots, inputs, config, date)
         with watch.stage("solve"):
             plan = certified_plan(problem, config, seed=seed, effort=effort, progress=progress)
-        facts = RunFacts(command, config, inputs, risk, spots, cutoff, (start, end), seed, effort)
+        facts = RunFacts(
+            command, config, inputs, risk, spots, cutoff, (start, end), seed, effort, previous=earlier
+        )  # fmt: skip
         with watch.stage("write"):
             status = write_plan_products(folder, plan, facts)
         manifest = facts.manifest(status, plan=plan, timings_s=watch.seconds)
@@ -112,14 +118,19 @@ def run_hotspots(
     out: Path,
     as_of: str,
     horizon: str,
+    previous: Path | None = None,
     effort: str = "normal",
     force: bool = False,
     strict: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Run:
-    """Forecast the risk from `as_of` for `horizon`, select hotspots and write the run folder `out`."""
+    """Forecast the risk from `as_of` for `horizon`, select hotspots and write the run folder `out`.
+
+    The page tells what changed since the run `previous`.
+    """
     config = read_config(config_path)
     cutoff = parse_instant(as_of, config.district.timezone)
+    earlier = _earlier(previous, config, cutoff, plan=False)
     watch = Stopwatch(progress)
     with run_folder(out, force=force) as folder:
         with watch.stage("read"):
@@ -129,12 +140,18 @@ def run_hotspots(
         with watch.stage("hotspots"):
             spots = hotspots_of(risk, config)
         window = (risk.starts[0], risk.starts[-1] + pd.Timedelta(hours=1))
-        facts = RunFacts("hotspots", config, inputs, risk, spots, cutoff, window, 0, effort)
+        facts = RunFacts("hotspots", config, inputs, risk, spots, cutoff, window, 0, effort, previous=earlier)
         with watch.stage("write"):
             write_hotspot_products(folder, facts)
         manifest = facts.manifest("complete", plan=None, timings_s=watch.seconds)
         write_manifest(folder, manifest)
     return Run(out, manifest, facts.report(out, "complete", None))
+
+
+def _earlier(previous: Path | None, config: Config, cutoff: pd.Timestamp, *, plan: bool) -> dict[str, Any] | None:
+    if previous is None:
+        return None
+    return earlier_page(previous, district=config.district.name, as_of=cutoff, plan=plan)
 
 
 def run_backtest(

@@ -8,7 +8,7 @@ const Patrol = (() => {
   const tabs = []; /* filled by the panels, in their order */
   const own = (object, key) => (Object.prototype.hasOwnProperty.call(object, key) ? object[key] : undefined);
   const $ = (id) => document.getElementById(id);
-  const state = { lang: data.language, theme: "light", hour: 0, team: "", spot: "", event: "", tab: "", view: "map", wall: false };
+  const state = { lang: data.language, theme: "light", hour: 0, team: "", spot: "", event: "", street: "", area: "", cell: "", tab: "", view: "map", wall: false };
 
   const t = (key) => own(catalogue[state.lang], key) ?? String(key);
   /* A text of the data in the reader's language, where it has more than one. */
@@ -81,6 +81,9 @@ const Patrol = (() => {
     state.team = pick("team", data.teams.map((each) => each.id), "");
     state.spot = pick("hotspot", data.hotspots.map((each) => each.id), "");
     state.event = pick("event", (data.events?.each ?? []).map((each) => each.event_id), "");
+    state.cell = pick("cell", Object.keys(data.cells.rings), "");
+    state.area = pick("area", data.areas.features.map((each) => each.id), own(data.cells.area ?? {}, state.cell) ?? "");
+    state.street = pick("street", data.areas.features.map((each) => each.street), data.areas.features.find((each) => each.id === state.area)?.street ?? "");
     state.tab = pick("tab", tabs, state.spot && !state.team ? "hotspots" : tabs[0]);
     const hour = asked.get("hour") ?? "";
     const at = data.hours.findIndex((iso) => (hour.includes("T") ? iso === hour : hour !== "" && hourOf(iso) === Number(hour)));
@@ -94,7 +97,7 @@ const Patrol = (() => {
     if (iso) shown.set("hour", data.hours.findIndex((each) => hourOf(each) === hourOf(iso)) === state.hour ? String(hourOf(iso)) : iso);
     if (state.team) shown.set("team", state.team);
     if (state.spot) shown.set("hotspot", state.spot);
-    if (state.event) shown.set("event", state.event);
+    for (const name of ["event", state.cell ? "cell" : state.area ? "area" : "street"]) if (state[name]) shown.set(name, state[name]);
     if (state.tab !== tabs[0]) shown.set("tab", state.tab);
     if (state.view !== "map") shown.set("view", state.view);
     if (state.wall) shown.set("wall", "1");

@@ -28,7 +28,7 @@ def packed_page(data: Mapping[str, Any]) -> dict[str, Any]:
     packed["hotspots"] = [_packed_spot(spot, templates) for spot in data["hotspots"]]
     packed["teams"] = [_packed_team(team) for team in data["teams"]]
     cells = data["cells"]
-    packed["cells"] = {
+    packed["cells"] = cells | {
         "rings": {name: packed_line(ring) for name, ring in cells["rings"].items()},
         "risk": {name: packed_numbers(risk) for name, risk in cells["risk"].items()},
     }

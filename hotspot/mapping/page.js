@@ -49,6 +49,7 @@ const PatrolPage = (() => {
     .map(({ name, sign }) => make("li", null, {}, sign(), make("span", t("sign_" + name)))));
   function legend() {
     const told = classes();
+    for (const node of document.querySelectorAll("#legend .ofplan")) node.hidden = !data.teams.length;
     $("ramp").replaceChildren(...Patrol.ramp().map((colour, k) => { const bar = make("i", null); bar.style.background = colour; return make("div", null, {}, bar, told[k]); }));
     signs();
     $("layers").replaceChildren(...PatrolMap.names.map((name) => {
@@ -66,7 +67,7 @@ const PatrolPage = (() => {
     $("play").setAttribute("aria-label", t(playing ? "pause" : "play")); $("play").title = t(playing ? "pause" : "play");
     $("play").textContent = playing ? "❚❚" : "▶"; $("play").setAttribute("aria-pressed", String(Boolean(playing)));
     const most = Patrol.peak(Patrol.hourly) || 1;
-    $("bars").replaceChildren(...Patrol.hourly.map((value, h) => { const bar = make("i", null, h === state.hour ? { class: "now" } : {}); bar.style.height = `${(100 * value) / most}%`; return bar; }));
+    $("bars").replaceChildren(...Patrol.hourly.map((value, h) => { const bar = make("i", null, { class: [h === state.hour ? "now" : "", h && Patrol.hourOf(data.hours[h]) === 0 ? "day" : ""].join(" ").trim() }); bar.style.height = `${(100 * value) / most}%`; return bar; }));
   }
   function tabs() {
     const list = document.querySelector("[role=tablist]");
@@ -122,7 +123,7 @@ const PatrolPage = (() => {
   document.addEventListener("keydown", (event) => {
     const search = $("search"), typing = document.activeElement === search;
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) { event.preventDefault(); if (search.hidden) act.tab(Patrol.tabs[0]); search.focus(); }
-    if (event.key === "Escape") { if (search.value) search.value = ""; else if (!typing) { state.team = ""; state.spot = ""; state.event = ""; } search.blur(); refresh(); }
+    if (event.key === "Escape") { if (search.value) search.value = ""; else if (!typing) { state.team = ""; state.spot = ""; state.event = ""; state.street = ""; state.area = ""; state.cell = ""; } search.blur(); refresh(); }
   });
   window.addEventListener("hashchange", () => { Patrol.readAddress(); refresh(); look(); PatrolWall.follow(); });
   window.addEventListener("beforeprint", PatrolPaper.fillPaper);

@@ -29,7 +29,8 @@ from hotspot.wording import in_language
 HERE = Path(__file__).resolve().parent
 SCRIPTS = (
     "decode.js", "base.js", "streets.js", "drawing.js", "paper.js", "now.js", "panels.js", "panel_teams.js", "panel_hotspots.js",
-    "panel_times.js", "panel_unserved.js", "panel_comparison.js", "panel_events.js", "panel_about.js", "where.js",
+    "panel_times.js", "panel_unserved.js", "panel_trend.js", "panel_places.js",
+    "panel_since.js", "panel_comparison.js", "panel_events.js", "panel_about.js", "where.js",
     "page.js", "wall.js",
 )  # fmt: skip # in this order: each uses those before it
 VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'  # folium's keeps people from zooming
@@ -72,6 +73,8 @@ def _in_both_languages(data: Mapping[str, Any]) -> dict[str, Any]:
     ]
     told: dict[str, Any] = {"notices": [in_both(text) for text in data["notices"]], "unserved": unserved}
     told["missed"] = [in_both(text) for text in data["missed"]]
+    if "trend" in data:
+        told["trend"] = data["trend"] | {"reason": in_both(data["trend"]["reason"])}
     if "events" in data:
         ways = [each | {"changes": [in_both(text) for text in each["changes"]]} for each in data["events"]["binding"]]
         told["events"] = data["events"] | {"binding": ways}

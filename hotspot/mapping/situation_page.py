@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ def situation_payload(
     risk = spots.risk
     start, end = window or (risk.starts[0], risk.starts[-1] + pd.Timedelta(hours=1))
     hours = np.flatnonzero((risk.starts >= start.floor("h")) & (risk.starts < end))
+    at = _area_of_cells(spots, areas)
     return {
         "kind": "situation",
         "timezone": str(risk.starts.tz),
@@ -65,10 +67,10 @@ def situation_payload(
         "model": _model_told(risk),
         "plan": None,
         "hours": [start.isoformat() for start in risk.starts[hours]],
-        "areas": {"features": _areas(areas)},
+        "areas": {"features": _areas(areas, spots, hours, at)},
         "streets": _streets(edges),
-        "cells": _cells(spots, hours),
-        "hotspots": _hotspots(spots, hours),
+        "cells": _cells(spots, hours, at),
+        "hotspots": _hotspots(spots, hours, at),
         "points": _points(points),
         "teams": [],
         "unserved": [],
@@ -86,15 +88,37 @@ def _points(points: gpd.GeoDataFrame | None) -> list[Payload]:
     ]
 
 
-def _areas(areas: Areas | None) -> list[Payload]:
+def _areas(
+    areas: Areas | None, spots: Hotspots, hours: npt.NDArray[np.int64], at: npt.NDArray[np.object_]
+) -> list[Payload]:
     if areas is None:
         return []
     frame = areas.frame.to_crs("EPSG:4326")
     shapes = shapely.simplify(frame.geometry.to_numpy(), 2e-5)
+    worth = spots.risk.expected[:, hours].sum(axis=1)
     return [
-        {"id": area.id, "name": area.name, "street": area.street, "rings": rings_of(shape)}
+        {
+            "id": area.id,
+            "name": area.name,
+            "street": area.street,
+            "rings": rings_of(shape),
+            "expected": round(float(worth[at == area.id].sum()), 4),
+        }
         for area, shape in zip(frame[["id", "name", "street"]].itertuples(index=False), shapes, strict=True)
     ]
+
+
+def _area_of_cells(spots: Hotspots, areas: Areas | None) -> npt.NDArray[np.object_]:
+    """(C,) the id of the community that each cell's middle lies in, '' for none; on a border the first."""
+    grid = spots.risk.grid
+    found = np.full(len(grid), "", dtype=object)
+    if areas is not None:
+        middles: npt.NDArray[np.object_] = np.asarray(shapely.point_on_surface(grid.cells.geometry.to_numpy()))
+        area, cell = shapely.STRtree(middles).query(
+            areas.frame.geometry.to_crs(grid.crs).to_numpy(), predicate="intersects"
+        )
+        found[cell[::-1]] = areas.frame["id"].to_numpy(dtype=object)[area][::-1]
+    return found
 
 
 def _streets(edges: gpd.GeoDataFrame | None) -> Payload:
@@ -117,7 +141,7 @@ def _model_told(risk: Risk) -> str:
     return f"{risk.model} ({gain:+.3f} [{lower:+.3f}, {upper:+.3f}] nat / {risk.choice.weeks} w)"
 
 
-def _cells(spots: Hotspots, hours: npt.NDArray[np.int64]) -> Payload:
+def _cells(spots: Hotspots, hours: npt.NDArray[np.int64], at: npt.NDArray[np.object_]) -> Payload:
     risk = spots.risk
     worth = risk.expected[:, hours].sum(axis=1)
     shown = np.sort(np.lexsort((np.arange(len(worth)), -worth))[:MOST_CELLS])
@@ -130,10 +154,11 @@ def _cells(spots: Hotspots, hours: npt.NDArray[np.int64]) -> Payload:
     return {
         "rings": {name: rings_of(shape)[0] for name, shape in zip(names, shapes, strict=True)},
         "risk": {name: short(risk.expected[c, hours]) for name, c in zip(names, shown, strict=True)},
+        "area": {name: at[c] for name, c in zip(names, shown, strict=True)},
     }
 
 
-def _hotspots(spots: Hotspots, hours: npt.NDArray[np.int64]) -> list[Payload]:
+def _hotspots(spots: Hotspots, hours: npt.NDArray[np.int64], at: npt.NDArray[np.object_]) -> list[Payload]:
     shapes = spots.frame.geometry.to_crs("EPSG:4326")
     estimate = spots.risk.estimate
     rows = []
@@ -149,6 +174,8 @@ def _hotspots(spots: Hotspots, hours: npt.NDArray[np.int64]) -> list[Payload]:
                 **{name: round(float(getattr(spot, name)), 4) for name in ("expected", "lower", "upper")},
                 "observed": int(spot.observed),
                 "activity": spot.activity,
+                "area": Counter(at[cells].tolist()).most_common(1)[0][0],
+                "pattern": (spot.explanation["statistics"] or {}).get("pattern", ""),
                 "category_mix": {name: round(share, 4) for name, share in spot.category_mix.items()},
                 "p_value": float(f"{spot.p_value:.3g}"),
                 "explanation": explanation_text(spot.explanation, spot.expected),

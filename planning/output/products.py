@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -17,16 +17,19 @@ import pandas as pd
 from hotspot.forecasting.risk import Risk
 from hotspot.hotspots import Hotspots
 from hotspot.mapping import render_page
+from hotspot.mapping.changes import changed_hotspots
 from hotspot.mapping.situation_page import Payload, situation_payload
 from hotspot.reading.encoding import sha256_of
 from hotspot.situation import situation
 from hotspot.tables import write_csv
 from hotspot.times import recent_shortfall
+from hotspot.trends import trend_of
 from planning.config import Config
 from planning.inputs import Inputs, conditions_of
 from planning.network import Conditions
 from planning.operations.night import night_of, save_night
 from planning.output.exports import write_geojson, write_geoparquet, write_gpkg
+from planning.output.mapping.comparison import compare_pages
 from planning.output.mapping.plan_page import closures_payload, plan_payload
 from planning.output.pdf_sheets import write_pdfs
 from planning.output.plan_exports import write_plan_exports
@@ -56,6 +59,7 @@ class RunFacts:
     window: tuple[pd.Timestamp, pd.Timestamp]
     seed: int
     effort: str
+    previous: Payload | None = field(default=None, kw_only=True)  # the page of an earlier run to compare with
 
     @cached_property
     def run_id(self) -> str:
@@ -128,7 +132,8 @@ class RunFacts:
         """What the plan's page tells besides the plan: what it misses of what was wished for, and closed streets."""
         start, end = self.window
         closed = closures_payload(self.conditions.closures, self.inputs.streets, start=start, end=end)
-        return {"missed": [_missed(each, plan, self.inputs) for each in plan.shortfalls], "closures": closed}
+        told = {"missed": [_missed(each, plan, self.inputs) for each in plan.shortfalls], "closures": closed}
+        return told if self.previous is None else told | {"comparison": compare_pages(self.previous, payload)}
 
     def report(self, out: Path, status: str, plan: Plan | None) -> list[str]:
         """The last words of a command."""
@@ -148,13 +153,19 @@ class RunFacts:
 
     @cached_property
     def _input_entries(self) -> list[dict[str, Any]]:
-        return input_entries(self.config, self.inputs)
+        return input_entries(self.config, self.inputs) + ([] if self.previous is None else [self.previous["entry"]])
 
     @cached_property
     def statistics(self) -> dict[str, Any]:
         """Near repeats and key times before the cutoff."""
         incidents, history = self.inputs.incidents, self.risk.history
         return situation(incidents, history, categories=self.config.categories or None).as_dict()
+
+    @cached_property
+    def trend(self) -> dict[str, Any]:
+        """The latest weeks before the cutoff against the year before, of the categories that lead to an activity."""
+        used = [category for category, activity in self.config.categories.items() if activity] or None
+        return trend_of(self.inputs.incidents, as_of=self.as_of, areas=self.inputs.areas, categories=used).as_dict()
 
     @property
     def conditions(self) -> Conditions:
@@ -232,7 +243,7 @@ def moved_out(text: str, folder: Path) -> str:
 def write_hotspot_products(folder: Path, facts: RunFacts) -> None:
     """Cells, risk, hotspots, rejected rows and the situation page."""
     _write_situation(folder, facts)
-    told = facts.page_facts() | {"statistics": facts.statistics}
+    told = facts.page_facts() | {"statistics": facts.statistics, "trend": facts.trend}
     payload = situation_payload(
         facts.spots,
         areas=facts.inputs.areas,
@@ -241,7 +252,8 @@ def write_hotspot_products(folder: Path, facts: RunFacts) -> None:
         window=facts.window,
         facts=told,
     )
-    write_page(folder, payload)
+    earlier = {"since": changed_hotspots(facts.previous, payload)} if facts.previous is not None else {}
+    write_page(folder, payload | earlier)
 
 
 def write_plan_products(folder: Path, plan: Plan, facts: RunFacts) -> str:

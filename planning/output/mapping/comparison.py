@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import shapely
 
 from hotspot.errors import ConfigError, OutputError
 from hotspot.mapping import render_page
+from hotspot.mapping.changes import matched
 from hotspot.mapping.situation_page import Payload
-from planning.output.runs import require_whole
+from hotspot.reading.encoding import sha256_of
+from planning.output.runs import MANIFEST, require_whole
 
 SAME_TIME_S = 60.0  # a visit that moves by less is kept
-LEAST_OVERLAP = 0.5  # of the smaller of two hotspots, from which on they are one place
 
 
 def compare_pages(before: Mapping[str, Any], after: Mapping[str, Any]) -> Payload:
@@ -28,7 +28,7 @@ def compare_pages(before: Mapping[str, Any], after: Mapping[str, Any]) -> Payloa
     `added` or `dropped`. `hotspots` are `new` (ids of `after`) and `gone` (ids of `before`); one that overlaps another by
     half of the smaller is the same place. `routes` are the earlier lines. Equal plans give only kept visits.
     """
-    same = _matched(before["hotspots"], after["hotspots"])
+    same = matched(before["hotspots"], after["hotspots"])
     overlap = _overlap(before["window"], after["window"])
     return {
         **{name: before[name] for name in ("run_id", "as_of", "window", "seed")},
@@ -73,6 +73,30 @@ def write_comparison(run: str | Path, against: str | Path, *, out: str | Path | 
     return target
 
 
+def earlier_page(run: Path, *, district: str, as_of: pd.Timestamp, plan: bool) -> Payload:
+    """The data of an earlier run's page, with what the manifest of a later run says of it as `entry`.
+
+    Raises InputError when it isn't a whole run, ConfigError when it is of another district or of a later moment, or has no
+    `plan` where one is asked for.
+    """
+    if plan:
+        page = plan_page_of(run)
+    else:
+        require_whole(run)
+        page = json.loads((run / "page.json").read_text(encoding="utf-8"))
+    if page["district"] != district:
+        raise ConfigError(
+            f"{run}: a run of {page['district']}, not of {district}; fix: give an earlier run of the district"
+        )
+    if pd.Timestamp(page["as_of"]) > as_of:
+        raise ConfigError(
+            f"{run}: its data go on to {page['as_of']}, later than {as_of.isoformat()}; fix: give an earlier run"
+        )
+    return page | {
+        "entry": {"path": f"{run.name}/{MANIFEST}", "sha256": sha256_of(run / MANIFEST), "run_id": page["run_id"]}
+    }
+
+
 def plan_page_of(run: Path) -> Payload:
     """The data of a finished plan's page. Raises InputError when it isn't a whole run, ConfigError when it has no plan."""
     require_whole(run)
@@ -114,33 +138,6 @@ def _teams(before: Sequence[Payload], after: Sequence[Payload]) -> list[Payload]
     """Every team of either plan, those of `after` first."""
     old, new = ({team["id"]: _load(team) for team in teams} for teams in (before, after))
     return [{"team_id": team, "before": old.get(team), "after": new.get(team)} for team in {**new, **old}]
-
-
-def _matched(before: Sequence[Payload], after: Sequence[Payload]) -> dict[str, str]:
-    """Earlier hotspot -> later one, the greatest overlaps first; each at most once."""
-    shapes = [_shape(spot) for spot in after]
-    tree = shapely.STRtree(shapes)
-    found = []
-    for spot in before:
-        shape = _shape(spot)
-        for k in sorted(tree.query(shape, predicate="intersects").tolist()):
-            least = min(shapely.area(shape), shapely.area(shapes[k]))
-            share = shapely.area(shapely.intersection(shape, shapes[k])) / least if least else 0.0
-            if share >= LEAST_OVERLAP:
-                found.append((-share, spot["id"] != after[k]["id"], spot["id"], after[k]["id"]))
-    same: dict[str, str] = {}
-    for _, _, old, new in sorted(found):
-        if old not in same and new not in same.values():
-            same[old] = new
-    return same
-
-
-def _shape(spot: Mapping[str, Any]) -> shapely.Geometry:
-    """The rings of a page know no holes apart: what is in an odd number of them is in the hotspot."""
-    shape: shapely.Geometry = shapely.Polygon()
-    for ring in spot["rings"]:
-        shape = shapely.symmetric_difference(shape, shapely.make_valid(shapely.Polygon(ring)))
-    return shape
 
 
 def _visits(before: Sequence[Payload], after: Sequence[Payload], same: Mapping[str, str]) -> list[Payload]:
