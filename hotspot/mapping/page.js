@@ -67,6 +67,7 @@ const PatrolPage = (() => {
     $("play").setAttribute("aria-label", t(playing ? "pause" : "play")); $("play").title = t(playing ? "pause" : "play");
     $("play").textContent = playing ? "❚❚" : "▶"; $("play").setAttribute("aria-pressed", String(Boolean(playing)));
     const most = Patrol.peak(Patrol.hourly) || 1;
+    $("bars").classList.toggle("many", data.hours.length > 48);
     $("bars").replaceChildren(...Patrol.hourly.map((value, h) => { const bar = make("i", null, { class: [h === state.hour ? "now" : "", h && Patrol.hourOf(data.hours[h]) === 0 ? "day" : ""].join(" ").trim() }); bar.style.height = `${(100 * value) / most}%`; return bar; }));
   }
   function tabs() {
