@@ -30,6 +30,7 @@ from hotspot.statistics.near_repeat import jacquez, knox, knox_table, mantel
 from hotspot.statistics.scan import ScanCluster, scan_permutation, scan_poisson
 from hotspot.statistics.sensitivity import cell_sensitivity
 from hotspot.statistics.st_clusters import hdbscan, st_dbscan
+from hotspot.trends import Trend, rate_ratio, trend_of
 from hotspot.units import UnitCube, count_by_unit, hexagons
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ __all__ = [
     "PlanError",
     "Risk",
     "ScanCluster",
+    "Trend",
     "UnitCube",
     "aoristic",
     "backtest",
@@ -84,6 +86,7 @@ __all__ = [
     "mantel",
     "pai",
     "pei",
+    "rate_ratio",
     "read_areas",
     "read_calendar",
     "read_incidents",
@@ -93,6 +96,7 @@ __all__ = [
     "select_hotspots",
     "space_time_density",
     "st_dbscan",
+    "trend_of",
     "wdd",
 ]
 
