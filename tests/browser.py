@@ -18,6 +18,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND",
 ]  # fmt: skip
+LONG_BEFORE = "2020-01-01T00:00:00Z"
 LISTEN = """
 document.addEventListener("securitypolicyviolation", (e) => console.error("CSP " + e.violatedDirective + " " + e.blockedURI));
 window.alert = (text) => console.error("ALERT " + text);
@@ -66,10 +67,11 @@ def chromium() -> Iterator[object]:
 
 
 @contextmanager
-def opened(browser, path, *, view="", size=(1280, 800), ready=True, now=None, init=""):
+def opened(browser, path, *, view="", size=(1280, 800), ready=True, now=LONG_BEFORE, init=""):
     """A page from disk at `#view`, with its account. Every request that leaves the disk is noted and refused.
 
-    `now` is the moment that the page's clock shows when it opens; with it `page.clock` can move time on.
+    `now` is the moment that the page's clock shows when it opens; `page.clock` can move it on. Without one it is always long
+    before any night: what a page shows doesn't hang on when its test is run. None is the clock of this machine.
     """
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
     account = Account()
@@ -90,7 +92,9 @@ def opened(browser, path, *, view="", size=(1280, 800), ready=True, now=None, in
     page.on("pageerror", lambda error: account.errors.append(f"{error}"))
     page.on("websocket", lambda socket: account.requests.append(socket.url))
     page.add_init_script(LISTEN + init)
-    if now is not None:
+    if now == LONG_BEFORE:
+        page.clock.set_fixed_time(now)
+    elif now is not None:
         page.clock.install(time=now)
     page.goto(Path(path).as_uri() + ("#" + view if view else ""))
     if ready:

@@ -213,7 +213,7 @@ def test_200_files_two_restarts_and_a_kill_apply_every_good_file_exactly_once(pl
 def test_the_page_shows_the_next_plan_by_itself_and_says_when_it_is_stale(place):
     inbox, out = place.inbox, place.out
     watched(place, rounds=1)
-    with chromium() as browser, opened(browser, out / "live.html", ready=False) as (page, account):
+    with chromium() as browser, opened(browser, out / "live.html", ready=False, now=None) as (page, account):
         page.wait_for_selector("html[data-run='0000']", state="attached", timeout=10_000)
         frame = page.frame_locator("#map")
         frame.locator("html[data-ready]").wait_for(state="attached", timeout=20_000)
@@ -231,7 +231,7 @@ def test_a_page_without_a_sign_of_life_says_so(tmp_path):
     write_status(tmp_path, run="0000", run_id="abc", as_of=NOW.isoformat(), seen=NOW)
     (tmp_path / "runs" / "0000").mkdir(parents=True)
     (tmp_path / "runs" / "0000" / "map.html").write_text("<title>map</title>", encoding="utf-8")
-    with chromium() as browser, opened(browser, tmp_path / "live.html", ready=False) as (page, _account):
+    with chromium() as browser, opened(browser, tmp_path / "live.html", ready=False, now=None) as (page, _account):
         page.wait_for_selector("html[data-run]", state="attached", timeout=10_000)
         assert page.title() == "<b>示范区</b>"
         assert "正常" in page.locator("#said").inner_text()
