@@ -46,8 +46,10 @@ def pages(folder: Path) -> Iterator[Page]:
     config = Path(shutil.copytree(sample_folder(), folder / "district")) / "patrol.toml"
     plan = run(folder / "plan", "demo")
     yield Page("plan", plan / "map.html", "&hour=20&team=T08", "&wall=1")
-    horizon = ("--as-of", DEMO_DATE, "--horizon", "7D", "--effort", "quick")
-    yield Page("situation", run(folder / "situation", "hotspots", config, *horizon) / "map.html", "&hour=20")
+    week = ("--horizon", "7D", "--effort", "quick", "--as-of")
+    before = run(folder / "before", "hotspots", config, *week, "2026-10-23")
+    situation = run(folder / "situation", "hotspots", config, *week, DEMO_DATE, "--previous", before)
+    yield Page("situation", situation / "map.html", "&hour=20&tab=trend", "&hour=20&tab=places&area=C03")
     events = written(folder / "events.csv", EVENTS.format(date=DEMO_DATE))
     night = ("--events", events, "--date", DEMO_DATE, "--effort", "quick")
     yield Page("event", run(folder / "event", "event", config, *night) / "map.html", "&hour=20&event=E1")

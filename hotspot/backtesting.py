@@ -24,7 +24,7 @@ from hotspot.forecasting.history import History, past_of
 from hotspot.forecasting.models import CANDIDATES, FALLBACK, LAST_YEAR, LONG_RUN, MODELS
 from hotspot.forecasting.risk import Risk, forecast
 from hotspot.grid import Grid, grid_over
-from hotspot.horizon_scores import CURVE_SHARES, Budget, Row, Seen, scored
+from hotspot.horizon_scores import CURVE_SHARES, DECILES, Budget, Row, Seen, scored
 from hotspot.incidents import Incidents
 from hotspot.private_cache import keep, kept
 from hotspot.scoring import block_interval
@@ -61,9 +61,9 @@ class Backtest:
     hour), Poisson log score per incident, `hit_rate`, `pai`, `pei` at each area share and `budget_hit_rate`, each with `_lower`
     and `_upper` of its 95 % interval (block bootstrap over cutoffs; those that end in `_over_last_year` are paired
     differences), `calibration` (expected over observed) and `seconds` per forecast. `origins` has the sums of each model
-    and cutoff, `curve` the hit rate by area share and the best possible one, `deciles` expected and observed incidents by
-    tenths of the expectation, `drift` each category's weekly incidents before and during the test. `default` is the model
-    that the headline is about.
+    and cutoff, `curve` the hit rate by area share with its interval and the best possible one, `deciles` expected and
+    observed incidents by tenths of the expectation and their `ratio` (observed over expected) with its interval, `drift`
+    each category's weekly incidents before and during the test. `default` is the model that the headline is about.
     """
 
     table: pd.DataFrame
@@ -311,27 +311,35 @@ def _interval(name: str, gained: Any, count: Any) -> Row:
 
 
 def _curve(origins: pd.DataFrame, vectors: Mapping[str, pd.Series[Any]]) -> pd.DataFrame:
-    rows = []
+    rows: list[Row] = []
     for name, index in origins.groupby("model", sort=False).groups.items():
-        total = float(origins.loc[index, "incidents"].sum()) or np.nan
-        hits, best, area = (
-            np.sum(vectors[f"curve_{kind}"][index].tolist(), axis=0) for kind in ("hits", "best", "area")
-        )
+        count = origins.loc[index, "incidents"].to_numpy(dtype=float)
+        hits, best, area = (_by_place(vectors[f"curve_{kind}"][index]) for kind in ("hits", "best", "area"))
+        total = float(count.sum()) or np.nan
         rows += [
-            (name, share, float(a) / len(index), float(h) / total, float(b) / total)
-            for share, a, h, b in zip(CURVE_SHARES, area, hits, best, strict=True)
+            {"model": name, "area_share": share, "flagged_area_share": float(area[k].mean())}
+            | _interval("hit_rate", hits[k], count)
+            | {"best_hit_rate": float(best[k].sum()) / total}
+            for k, share in enumerate(CURVE_SHARES)
         ]
-    return pd.DataFrame(rows, columns=["model", "area_share", "flagged_area_share", "hit_rate", "best_hit_rate"])
+    return pd.DataFrame(rows)
 
 
 def _deciles(origins: pd.DataFrame, vectors: Mapping[str, pd.Series[Any]]) -> pd.DataFrame:
-    rows = []
+    rows: list[Row] = []
     for name, index in origins.groupby("model", sort=False).groups.items():
-        expected, seen = (
-            np.sum(vectors[f"decile_{kind}"][index].tolist(), axis=0) for kind in ("expected", "observed")
-        )
-        rows += [(name, k + 1, float(e), float(s)) for k, (e, s) in enumerate(zip(expected, seen, strict=True))]
-    return pd.DataFrame(rows, columns=["model", "tenth", "expected", "observed"])
+        expected, seen = (_by_place(vectors[f"decile_{kind}"][index]) for kind in ("expected", "observed"))
+        rows += [
+            {"model": name, "tenth": k + 1, "expected": float(expected[k].sum()), "observed": float(seen[k].sum())}
+            | _interval("ratio", seen[k], expected[k])
+            for k in range(DECILES)
+        ]
+    return pd.DataFrame(rows)
+
+
+def _by_place(rows: pd.Series[Any]) -> pd.DataFrame:
+    """One row per cutoff, one column per share of the area or tenth."""
+    return pd.DataFrame(rows.tolist())
 
 
 def _drift(asked: _Asked, origins: list[pd.Timestamp], length: pd.Timedelta) -> pd.DataFrame:

@@ -93,6 +93,24 @@ def test_the_yardstick_gains_nothing_over_itself_and_curves_rise_to_the_best(tes
     assert ((table["budget_hit_rate"] > 0) & (table["budget_pei"] <= 1)).all()
 
 
+def test_curves_and_tenths_have_the_intervals_of_the_table(tested):
+    """The same cutoffs drawn again in the same blocks: at 2 % of the area the curve is the table's hit rate."""
+    at = tested.curve[tested.curve["area_share"] == 0.02].set_index("model")
+    table = tested.table.set_index("model")
+    for end in ("", "_lower", "_upper"):
+        assert at[f"hit_rate{end}"].tolist() == table.loc[at.index, f"hit_rate_0.02{end}"].tolist()
+    tenths = tested.deciles
+    assert tenths["ratio"].to_numpy() == pytest.approx((tenths["observed"] / tenths["expected"]).to_numpy())
+    assert ((tenths["ratio_lower"] <= tenths["ratio"]) & (tenths["ratio"] <= tenths["ratio_upper"])).all()
+
+
+def test_one_cutoff_has_no_intervals_and_its_page_says_so(past, grid):
+    alone = hs.backtest(past, grid, start=FIRST, end=FIRST, models=["empirical_bayes"], default="empirical_bayes")
+    assert alone.curve["hit_rate_lower"].isna().all() and alone.deciles["ratio_upper"].isna().all()
+    page = backtest_page(alone, language="en", title="x")
+    assert "One cutoff alone gives no interval" in page and "no interval." in page
+
+
 def test_nothing_after_a_cutoff_changes_its_forecast(past, grid, tested):
     """Other incidents after the last cutoff change what came of that one alone."""
     more = made(900, days=13, seed=8, until=AS_OF)
@@ -111,8 +129,8 @@ def test_the_headline_says_when_we_lose(past, grid):
     assert lost.summary("zh").startswith("默认模型（backwards）不如“去年的同样地点”：每起警情 -")
     page = backtest_page(lost, language="en", title="<b>Here</b>")
     assert "&lt;b&gt;Here" in page and "<b>Here" not in page
-    body = page[page.index("<main>") :]
-    assert body.index("is WORSE than the same places as last year") < body.index("<h1>")
+    body = page[page.index("<main") :]
+    assert body.index("is WORSE than the same places as last year") < body.index("<h2>")
     even = hs.backtest(past, grid, start=FIRST, end=LAST, models=[], default="last_year")
     assert "no different, within chance, from the same places as last year: +0.000" in even.summary()
 
@@ -184,7 +202,7 @@ def test_block_intervals_hold_the_mean_and_widen_when_neighbours_hang_together()
 def test_the_pages_are_the_same_bytes_and_ask_for_nothing(tested):
     once, again = (backtest_page(tested, language="zh", title="示范") for _ in range(2))
     assert once == again
-    assert "<script" not in once and "default-src 'none'" in once
+    assert once.count("<script>") == 1 and "default-src 'none'" in once and "style-src 'unsafe-inline'" in once
     assert bar_chart([Bar("<x>", 1.0, 0.5, 1.5)], title="t").count("&lt;x&gt;") == 1
     assert bar_chart([], title="t") == ""
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from colour_vision import SIGHTS, blended, ciede2000, contrast, difference, lab, rgb, seen
 
-from hotspot.mapping.shell import HERE
+from hotspot.mapping.inline import HERE
 
 NEXT, LEGEND, FAINT, STEP_L = 6.0, 8.0, 4.0, 4.0
 TEXT, GRAPHIC = 4.5, 3.0  # WCAG 2.2, success criteria 1.4.3 and 1.4.11

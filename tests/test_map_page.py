@@ -11,7 +11,8 @@ from page_payload import HOSTILE, district, hostile
 from hotspot.errors import ConfigError, OutputError
 from hotspot.mapping import render_page, words
 from hotspot.mapping.encode import packed_line, packed_streets
-from hotspot.mapping.shell import HERE, SCRIPTS, leaflet_file, refuse_outside
+from hotspot.mapping.inline import HERE, refuse_outside
+from hotspot.mapping.shell import SCRIPTS, leaflet_file
 
 
 @pytest.fixture(scope="module")
@@ -346,3 +347,21 @@ def test_minor_streets_are_hidden_from_afar(browser, page_of):
         assert painted(page, ".leaflet-tile-pane canvas") > 100
         page.evaluate("PatrolMap.map.setZoom(12, { animate: false })")
         assert painted(page, ".leaflet-tile-pane canvas") == 0
+
+
+def test_closed_streets_are_drawn_and_named(browser, page_of):
+    closed = {"line": [[109.66, 38.24], [109.68, 38.24]], "reason": "大桥维修 <b>", "modes": ["walk", "car"]}
+    closed |= {"start": "", "end": ""}
+    with opened(browser, page_of(district() | {"closures": [closed]}), view="lang=en") as (page, account):
+        assert page.locator("[data-layer=closures]").is_checked()
+        assert "closed street" in page.locator("#signs").inner_text()
+        page.locator("#view").click()
+        told = page.locator("#tables").inner_text()
+        assert "大桥维修 <b>" in told and "until further notice" in told and "on foot · car" in told
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert account.clean, account
+
+
+def test_without_closures_there_is_no_such_layer(browser, plan_page):
+    with opened(browser, plan_page) as (page, _):
+        assert page.locator("[data-layer=closures]").count() == 0

@@ -5,7 +5,7 @@ from browser import chromium, opened
 
 import hotspot as hs
 import planning as pl
-from planning.output.products import _credit
+from planning.output.products import credit
 from planning.sampledata import DEMO_DATE, sample_folder
 
 
@@ -39,8 +39,8 @@ def test_the_about_tab_of_a_page_without_notices_opens(saved):
 
 
 def test_openstreetmap_is_credited_where_the_streets_are_its(tmp_path):
-    assert "OpenStreetMap" in _credit(tmp_path / "city.osm.pbf")
-    assert _credit(tmp_path / "streets.geojson") == ""
+    assert "OpenStreetMap" in credit(tmp_path / "city.osm.pbf")
+    assert credit(tmp_path / "streets.geojson") == ""
 
 
 def test_results_show_themselves_in_a_notebook(plan, tmp_path):

@@ -11,7 +11,7 @@ from small_district import change, small_district
 
 from hotspot.errors import ConfigError
 from hotspot.mapping import words
-from hotspot.mapping.shell import refuse_outside
+from hotspot.mapping.inline import refuse_outside
 from planning.config import read_config
 from planning.output.qr_codes import code_svg, route_texts
 from planning.output.sheet_drawing import HEIGHT, WIDTH, boxes_of, frame_around, route_drawing

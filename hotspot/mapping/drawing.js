@@ -101,7 +101,8 @@ const PatrolMap = (() => {
     if (!chosen) return;
     for (const leg of chosen.legs) line(leg, { color: paper, weight: 9, opacity: 0.8 });
     for (const leg of chosen.legs) line(leg, { color: accent, weight: 5 });
-    for (const stop of stopsOf(chosen)) pill(stop).addTo(eta);
+    const lons = chosen.legs.flatMap((leg) => leg.line.map(([lon]) => lon)), middle = (Math.max(...lons) + Math.min(...lons)) / 2;
+    for (const stop of stopsOf(chosen)) pill(stop, stop[0].lon > middle).addTo(eta);
   }
   /* Visits at one place share one pill, so that none hides another. */
   function stopsOf(team) {
@@ -112,9 +113,10 @@ const PatrolMap = (() => {
     }
     return [...places.values()];
   }
-  function pill(visits) {
+  /* Towards the middle of the way, so that no edge of the map cuts it. */
+  function pill(visits, toLeft) {
     const rows = visits.map((v) => make("i", null, {}, make("b", v.sequence), document.createTextNode(Patrol.clock(v.travel_s > 0 ? v.arrive : v.start))));
-    const icon = L.divIcon({ className: "pill", html: make("span", null, { class: "eta" }, ...rows), iconSize: [0, 0] });
+    const icon = L.divIcon({ className: "pill", html: make("span", null, { class: toLeft ? "eta left" : "eta" }, ...rows), iconSize: [0, 0] });
     return L.marker([visits[0].lat, visits[0].lon], { icon, interactive: false, keyboard: false, zIndexOffset: 1000 });
   }
 

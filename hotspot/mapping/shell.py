@@ -6,14 +6,10 @@ constants, and the data go into a JSON block when folium is done.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html as markup
-import json
 import re
 from collections.abc import Mapping
 from functools import cache
-from html.parser import HTMLParser
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,13 +20,20 @@ import xstatic.pkg.leaflet
 from hotspot.errors import ConfigError, OutputError
 from hotspot.mapping.catalogue import HTML_LANG, LANGUAGES, words
 from hotspot.mapping.encode import packed_page
+from hotspot.mapping.inline import (
+    json_element,
+    own_file,
+    refuse_outside,
+    script_element,
+    style_element,
+    with_policy,
+)
 from hotspot.wording import in_language
 
-HERE = Path(__file__).resolve().parent
 SCRIPTS = (
     "decode.js", "base.js", "streets.js", "drawing.js", "paper.js", "now.js", "panels.js", "panel_teams.js", "panel_hotspots.js",
     "panel_times.js", "panel_unserved.js", "panel_trend.js", "panel_places.js",
-    "panel_since.js", "panel_comparison.js", "panel_events.js", "panel_about.js", "where.js",
+    "panel_since.js", "panel_comparison.js", "panel_events.js", "panel_about.js", "closures.js", "where.js",
     "page.js", "wall.js",
 )  # fmt: skip # in this order: each uses those before it
 VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'  # folium's keeps people from zooming
@@ -60,7 +63,7 @@ def render_page(payload: Mapping[str, Any], *, language: str, title: str) -> str
         raise ConfigError(f"language {language!r} is unknown; fix: use one of {', '.join(LANGUAGES)}")
     data = EMPTY | dict(payload) | {"language": language, "title": title}
     data = packed_page(data | _in_both_languages(data))
-    blocks = _json_block("data", data) + _json_block("words", {name: words(name) for name in LANGUAGES})
+    blocks = json_element("data", data) + json_element("words", {name: words(name) for name in LANGUAGES})
     head = f"<title>{markup.escape(title)}</title>"
     page = shell().replace("<!--title-->", head, 1).replace("<!--data-->", blocks, 1)
     return page.replace("<html>", f'<html lang="{HTML_LANG[language]}">', 1)
@@ -97,30 +100,21 @@ def in_both(text: str) -> str | dict[str, str]:
 def shell() -> str:
     """The page without data: Leaflet, our style, markup and scripts, and the policy that lets only these run."""
     html = _folium_shell()
-    html = _swapped(html, r'<script src="leaflet\.js"></script>', _script(leaflet_file("leaflet.js")))
-    html = _swapped(html, r'<link rel="stylesheet" href="leaflet\.css"\s*/>', _style(leaflet_file("leaflet.css")))
+    html = _swapped(html, r'<script src="leaflet\.js"></script>', script_element(leaflet_file("leaflet.js")))
+    html = _swapped(
+        html, r'<link rel="stylesheet" href="leaflet\.css"\s*/>', style_element(leaflet_file("leaflet.css"))
+    )
     html = re.sub(r"<meta http-equiv[^>]*>", "", html)
     html = _swapped(html, r'<meta name="viewport"[^>]*>', VIEWPORT)
-    html = html.replace("</head>", "<!--title-->" + _style(_own("tokens.css") + _own("page.css")) + "</head>", 1)
-    html = html.replace("<body>", "<body>" + _own("page.html"), 1)
-    html = html.replace("</html>", "<!--data-->" + "".join(_script(_own(name)) for name in SCRIPTS) + "</html>", 1)
+    html = html.replace(
+        "</head>", "<!--title-->" + style_element(own_file("tokens.css") + own_file("page.css")) + "</head>", 1
+    )
+    html = html.replace("<body>", "<body>" + own_file("page.html"), 1)
+    html = html.replace(
+        "</html>", "<!--data-->" + "".join(script_element(own_file(name)) for name in SCRIPTS) + "</html>", 1
+    )
     refuse_outside(html)
-    return _with_policy(html)
-
-
-def refuse_outside(html: str) -> None:
-    """Raise OutputError, with the list, when a page would load anything from outside itself.
-
-    >>> refuse_outside('<img src="data:image/png;base64,AA"><a href="https://example.org">a link loads nothing</a>')
-    >>> refuse_outside('<link rel="stylesheet" href="https://cdn.example/x.css">')
-    Traceback (most recent call last):
-    hotspot.errors.OutputError: the page would load 'https://cdn.example/x.css' from outside; fix: ...
-    """
-    reader = _Resources()
-    reader.feed(html)
-    if reader.outside:
-        found = ", ".join(repr(each) for each in reader.outside)
-        raise OutputError(f"the page would load {found} from outside; fix: inline it in hotspot/mapping")
+    return with_policy(html)
 
 
 def leaflet_file(name: str, *, folder: str | Path | None = None) -> str:
@@ -138,40 +132,6 @@ def leaflet_file(name: str, *, folder: str | Path | None = None) -> str:
     )
 
 
-class _Resources(HTMLParser):
-    """Collects what a browser would fetch for a page; `outside` is everything that isn't `data:` or in the page."""
-
-    LOADING = frozenset({"src", "srcset", "poster", "data", "background"})
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.outside: list[str] = []
-        self._in_style = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._in_style = tag == "style"
-        for name, value in attrs:
-            if name in self.LOADING or (name == "href" and tag in ("link", "image", "use", "base")):
-                self._note(value or "")
-            if name == "style":
-                self.handle_style(value or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in_style = False
-
-    def handle_data(self, data: str) -> None:
-        if self._in_style:
-            self.handle_style(data)
-
-    def handle_style(self, css: str) -> None:
-        for address in re.findall(r"url\(\s*[\"']?([^)\"']*)|@import\s+[\"']([^\"']*)", css):
-            self._note("".join(address))
-
-    def _note(self, address: str) -> None:
-        if address and not address.startswith(("data:", "#")):
-            self.outside.append(address)
-
-
 def _folium_shell() -> str:
     """Folium's page with its ids set, so that it is the same every time."""
     page = Shell(
@@ -185,42 +145,8 @@ def _folium_shell() -> str:
     return html
 
 
-def _own(name: str) -> str:
-    return (HERE / name).read_text(encoding="utf-8")
-
-
 def _swapped(html: str, pattern: str, text: str) -> str:
     changed, count = re.subn(pattern, lambda _: text, html)
     if count != 1:
         raise OutputError(f"folium {version('folium')} no longer asks for {pattern!r}; fix: install folium>=0.19,<0.21")
     return changed
-
-
-def _script(text: str) -> str:
-    return "<script>" + text.replace("</script", "<\\/script") + "</script>"
-
-
-def _style(text: str) -> str:
-    return "<style>" + text + "</style>"
-
-
-def _json_block(name: str, value: object) -> str:
-    """Data as text that no parser takes for markup or script."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    for risky in "<>&\u2028\u2029":
-        text = text.replace(risky, f"\\u{ord(risky):04x}")
-    return f'<script type="application/json" id="{name}">{text}</script>'
-
-
-def _with_policy(html: str) -> str:
-    """The second wall: only the very scripts of this page may run, and nothing may be fetched."""
-    scripts = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts
-    )
-    policy = (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    first = f'<head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
-    return html.replace("<head>", first, 1)

@@ -68,7 +68,7 @@ def situation_payload(
         "plan": None,
         "hours": [start.isoformat() for start in risk.starts[hours]],
         "areas": {"features": _areas(areas, spots, hours, at)},
-        "streets": _streets(edges),
+        "streets": streets_payload(edges),
         "cells": _cells(spots, hours, at),
         "hotspots": _hotspots(spots, hours, at),
         "points": _points(points),
@@ -121,7 +121,8 @@ def _area_of_cells(spots: Hotspots, areas: Areas | None) -> npt.NDArray[np.objec
     return found
 
 
-def _streets(edges: gpd.GeoDataFrame | None) -> Payload:
+def streets_payload(edges: gpd.GeoDataFrame | None) -> Payload:
+    """The lines of streets (degrees), their classes (0 major, 1 minor; all major where none is known) and names."""
     if edges is None:
         return {"lines": [], "class": [], "names": []}
     edges = edges.drop_duplicates("edge_id") if "edge_id" in edges else edges

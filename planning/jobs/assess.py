@@ -18,7 +18,8 @@ from planning.operations.dosage import PlannedNight, measure_dosage
 from planning.operations.ledger import append_new, read_ledger, with_outcomes
 from planning.operations.outcomes import OutcomeFile, read_outcomes
 from planning.operations.pings import Pings, no_pings, read_pings
-from planning.output.assessment_products import AssessFacts, write_assessment_products
+from planning.output.assessment_facts import AssessFacts
+from planning.output.assessment_products import write_assessment_products
 from planning.output.finished_plans import FinishedPlans, read_finished_plans
 from planning.output.runs import run_folder, write_manifest
 from planning.pipeline import Progress, Run, Stopwatch, streets_cache

@@ -1,4 +1,4 @@
-"""A printable page per team: what was planned, delivered and reported; and an index of all teams."""
+"""A printable page per team: what was planned, delivered and reported."""
 
 from __future__ import annotations
 
@@ -18,21 +18,14 @@ HERE = Path(__file__).resolve().parent
 NONE = "–"
 
 
-def write_assessment_sheets(
-    folder: Path, teams: pd.DataFrame, totals: Mapping[str, Any], visits: pd.DataFrame, facts: Mapping[str, Any]
-) -> None:
-    """`T01.html` for each row of `teams`, and `index.html`. `facts`: language, title, synthetic, run_id, period, notices."""
+def write_assessment_sheets(folder: Path, teams: pd.DataFrame, visits: pd.DataFrame, facts: Mapping[str, Any]) -> None:
+    """`T01.html` for each row of `teams`. `facts`: language, title, synthetic, run_id, period."""
     folder.mkdir()
+    of_team = dict(iter(visits.groupby("team_id")))
     rows: list[dict[Any, Any]] = teams.to_dict("records")
     for team in rows:
-        own: list[dict[Any, Any]] = visits[visits["team_id"] == team["team_id"]].to_dict("records")
+        own: list[dict[Any, Any]] = of_team.get(team["team_id"], visits.iloc[:0]).to_dict("records")
         (folder / f"{team['team_id']}.html").write_text(sheet_html(team, own, facts), encoding="utf-8", newline="\n")
-    index = (
-        _templates()
-        .get_template("assessment_index.html")
-        .render(_common(facts), teams=rows, totals=totals, kinds=KINDS, notices=facts["notices"])
-    )
-    (folder / "index.html").write_text(index, encoding="utf-8", newline="\n")
 
 
 def sheet_html(team: Mapping[str, Any], visits: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ import pandas as pd
 from hotspot.backtesting import Backtest
 from hotspot.mapping.backtest_page import backtest_page
 from hotspot.tables import write_csv
-from hotspot.wording import in_language
 from planning.config import Config
 from planning.inputs import Inputs
-from planning.output.products import SYNTHETIC_MARK, input_entries, moved_out, versions
+from planning.output.products import SYNTHETIC_MARK, input_entries, moved_out, run_id_of, versions
+from planning.release import __version__
 
 REPORT = "report.html"
 
@@ -34,20 +35,33 @@ class BacktestFacts:
         parameters = self.result.parameters
         return {
             "status": "complete",
-            "command": "backtest",
-            "config": self.config.echo(),
-            "seed": 0,
-            "effort": self.effort,
-            "as_of": parameters["end"],
+            **self._identity(),
+            "run_id": self.run_id,
             "window": {"start": parameters["start"], "end": parameters["end"]},
             "timezone": self.config.district.timezone,
             "versions": versions(),
-            "inputs": input_entries(self.config, self.inputs),
+            "inputs": self._input_entries,
             "plan": None,
             "backtest": {"headline": self.result.summary(), "default": self.result.default, **parameters},
             "notices": self.notices,
             "timings_s": timings_s,
         }
+
+    @cached_property
+    def run_id(self) -> str:
+        """Eight letters that stand for the inputs, the configuration and the test."""
+        told = [self.result.parameters[name] for name in ("start", "end", "step", "horizon")]
+        return run_id_of(self._identity(), told, [entry["sha256"] for entry in self._input_entries])
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "command": "backtest", "config": self.config.echo(), "seed": 0, "effort": self.effort,
+            "as_of": self.result.parameters["end"],
+        }  # fmt: skip
+
+    @cached_property
+    def _input_entries(self) -> list[dict[str, Any]]:
+        return input_entries(self.config, self.inputs)
 
     @property
     def notices(self) -> list[str]:
@@ -73,8 +87,11 @@ def write_backtest_products(folder: Path, facts: BacktestFacts) -> None:
         language=district.language,
         title=district.name,
         synthetic=SYNTHETIC_MARK in district.name,
-        notices=[in_language(notice, district.language) for notice in facts.notices],
+        notices=facts.notices,
         sensitivity=facts.sensitivity,
+        timezone=district.timezone,
+        run_id=facts.run_id,
+        version=__version__,
     )
     (folder / REPORT).write_bytes(page.encode())
     (folder / "report.txt").write_bytes((result.summary(district.language) + "\n").encode())

@@ -30,7 +30,7 @@
   function look() {
     const script = document.createElement("script");
     script.src = `status.js?${Date.now()}`;
-    script.onload = script.onerror = () => { script.remove(); tell(); };
+    script.onload = script.onerror = () => { script.remove(); tell(); document.documentElement.setAttribute("data-ready", ""); };
     document.head.append(script);
   }
 

@@ -97,7 +97,7 @@ class RunFacts:
             "seed": self.seed,
             "version": __version__,
             "notices": self.notices(None),
-            "attribution": _credit(self.config.streets.path),
+            "attribution": credit(self.config.streets.path),
             "sheets": sheet_facts(self.config),
         }
 
@@ -229,7 +229,7 @@ def versions() -> dict[str, str]:
     return {"hotspot-patrol": __version__, "python": platform.python_version()} | of_libraries
 
 
-def _credit(streets: Path) -> str:
+def credit(streets: Path) -> str:
     """OpenStreetMap's licence asks for its name on every map; other sources have none that a file tells."""
     from_osm = streets.name.lower().endswith((".pbf", ".osm", ".osm.gz", ".graphml"))
     return "© OpenStreetMap contributors" if from_osm else ""

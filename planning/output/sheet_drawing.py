@@ -69,8 +69,8 @@ def route_drawing(sheet: Mapping[str, Any], *, boxes: npt.NDArray[np.float64] | 
     stops = [[visit["lon"], visit["lat"]] for visit in team["visits"]]
     frame = frame_around([*home, *stops, *(place for leg in team["legs"] for place in leg["line"])])
     streets = sheet.get("streets", {})
-    major, minor = _streets(streets, boxes_of(streets.get("lines", [])) if boxes is None else boxes, frame)
-    bar_m = _round_length_m(WIDTH / 6 / frame.px_per_m)
+    major, minor = streets_of(streets, boxes_of(streets.get("lines", [])) if boxes is None else boxes, frame)
+    bar_m = round_length_m(WIDTH / 6 / frame.px_per_m)
     return {
         "width": WIDTH, "height": HEIGHT, "major": major, "streets": minor,
         "hotspots": _hotspots(sheet, frame),
@@ -97,14 +97,14 @@ def frame_around(places: Line) -> Frame:
     return Frame(float(lon), float(lat), float(min((WIDTH - 2 * MARGIN) / wide_m, (HEIGHT - 2 * MARGIN) / high_m)))
 
 
-def _streets(streets: Mapping[str, Any], boxes: npt.NDArray[np.float64], frame: Frame) -> tuple[str, str]:
+def streets_of(streets: Mapping[str, Any], boxes: npt.NDArray[np.float64], frame: Frame) -> tuple[str, str]:
     """Major and minor streets in sight as two SVG paths; too many minor ones would only be grey."""
     lines, classes = streets.get("lines", []), streets.get("class", [])
     found: tuple[list[Line], list[Line]] = ([], [])
     for i in np.flatnonzero(frame.shows(boxes)).tolist():
         found[1 if i < len(classes) and classes[i] else 0].append(lines[i])
     major, minor = found
-    return _path(major, frame), _path(minor if len(minor) <= MOST_MINOR_STREETS else [], frame)
+    return path_of(major, frame), path_of(minor if len(minor) <= MOST_MINOR_STREETS else [], frame)
 
 
 def _hotspots(sheet: Mapping[str, Any], frame: Frame) -> list[dict[str, Any]]:
@@ -116,7 +116,7 @@ def _hotspots(sheet: Mapping[str, Any], frame: Frame) -> list[dict[str, Any]]:
             corner = frame.at([place for ring in spot["rings"] for place in ring]).min(axis=0)
             x, y = np.clip(corner + np.array([4, 14]), (4, 14), (WIDTH - 60, HEIGHT - 40))
             drawn.append(
-                {"id": spot["id"], "path": _path(spot["rings"], frame, "Z"), "x": round(x, 1), "y": round(y, 1)}
+                {"id": spot["id"], "path": path_of(spot["rings"], frame, "Z"), "x": round(x, 1), "y": round(y, 1)}
             )
     return drawn
 
@@ -133,7 +133,7 @@ def _stops(visits: Sequence[Mapping[str, Any]], frame: Frame) -> list[dict[str, 
     ]
 
 
-def _path(lines: Iterable[Line], frame: Frame, end: str = "") -> str:
+def path_of(lines: Iterable[Line], frame: Frame, end: str = "") -> str:
     """All lines in one go: a city has thousands, most of two points."""
     drawn = [line for line in lines if len(line)]
     if not drawn:
@@ -144,10 +144,10 @@ def _path(lines: Iterable[Line], frame: Frame, end: str = "") -> str:
     return "".join("M" + "L".join(texts[begin:until]) + end for begin, until in zip([0, *ends[:-1]], ends, strict=True))
 
 
-def _round_length_m(length_m: float) -> int:
+def round_length_m(length_m: float) -> int:
     """The largest of 1, 2, 5 times a power of ten that isn't longer.
 
-    >>> [_round_length_m(x) for x in (7, 260, 990)]
+    >>> [round_length_m(x) for x in (7, 260, 990)]
     [5, 200, 500]
     """
     power: int = 10 ** int(np.floor(np.log10(max(length_m, 1.0))))
